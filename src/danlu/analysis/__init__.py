@@ -1,0 +1,1 @@
+"""ANALYZE what a study taught: pure functions of its history."""

@@ -1,0 +1,321 @@
+"""What one hyperparameter may be: a real number, a whole number, or one of several.
+
+A domain maps a value to a place in [0, 1] and back. A `Choice` may bring
+hyperparameters of its own with each option, to any depth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from .errors import SpaceError
+
+Value: TypeAlias = str | int | float | bool | None
+
+# Floats are given out with 12 significant digits, so that `encode` and `decode` undo
+# each other exactly: the cube's 2**-53 is finer than that over any range of floats.
+DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real number from `low` to `high`, both included.
+
+    `log=True` spreads it evenly over orders of magnitude: right for a learning rate.
+
+    >>> import danlu
+    >>> danlu.Float(1e-4, 1.0, log=True).decode(0.5)
+    0.01
+
+    Raises:
+        SpaceError: a bound is missing, nan, infinite, reversed, or not above 0 for log.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _finite_bound(self, name))
+        _check_bounds(self)
+
+    def decode(self, u: float) -> float:
+        """The value at `u` in [0, 1]."""
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high)
+            value = _rounded(math.exp(low + u * (high - low)))
+        else:
+            value = round(self.low * (1 - u) + self.high * u, self._decimals)
+        return min(max(value, self.low), self.high)
+
+    def encode(self, value: float) -> float:
+        """The place of `value` in [0, 1]; a domain of one value is at 0.5."""
+        if self.low == self.high:
+            return 0.5
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high)
+            u = (math.log(value) - low) / (high - low)
+        else:
+            low, high = self.low / 2, self.high / 2  # halves: high - low may overflow
+            u = (value / 2 - low) / (high - low)
+        return min(max(u, 0.0), 1.0)
+
+    def admit(self, value: object) -> float:
+        """`value` as this domain keeps it: a float within the bounds.
+
+        Raises:
+            SpaceError: it is not a number, or outside.
+        """
+        number = _as_number(value)
+        if number is None or not self.low <= number <= self.high:
+            raise SpaceError(f"{value!r} is not in {self}")
+        try:
+            return float(number)
+        except OverflowError:
+            raise SpaceError(f"{value!r} is not in {self}") from None
+
+    @cached_property
+    def _decimals(self) -> int:
+        """Decimal places that resolve the range to `DIGITS` digits."""
+        span = self.high / 2 - self.low / 2
+        return DIGITS - (math.floor(math.log10(span)) if span > 0 else -300)
+
+    def __str__(self) -> str:
+        return f"{self.low:g}..{self.high:g}{' log' if self.log else ''}"
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole number from `low` to `high`, both included.
+
+    `log=True` gives `k` a share of log((k + 1) / k): right for a width or batch size.
+    Whole numbers of any size are kept exactly.
+
+    >>> import danlu
+    >>> layers = danlu.Int(1, 4)
+    >>> [layers.decode(u) for u in (0.0, 0.3, 0.6, 1.0)]
+    [1, 2, 3, 4]
+
+    Raises:
+        SpaceError: a bound is not a whole number, reversed, or not above 0 for log.
+    """
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _whole_bound(self, name))
+        _check_bounds(self)
+
+    def decode(self, u: float) -> int:
+        """The value at `u` in [0, 1]."""
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high + 1)
+            value = _rounded_int(math.exp(low + u * (high - low)))
+        else:
+            value = self.low + math.floor(Fraction(u) * self._count)
+        return min(max(value, self.low), self.high)
+
+    def encode(self, value: int) -> float:
+        """The middle of the stretch of [0, 1] that stands for `value`."""
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high + 1)
+            middle = (math.log(value) + math.log(value + 1)) / 2
+            return min(max((middle - low) / (high - low), 0.0), 1.0)
+        return float(Fraction(2 * (value - self.low) + 1, 2 * self._count))
+
+    def admit(self, value: object) -> int:
+        """`value` as this domain keeps it: a whole number within the bounds.
+
+        Raises:
+            SpaceError: it is not a whole number, or outside.
+        """
+        number = _as_number(value)
+        if number is None or not self.low <= number <= self.high:
+            raise SpaceError(f"{value!r} is not in {self}")
+        if not _is_whole(number):
+            raise SpaceError(f"{value!r} is not in {self}: it is not a whole number")
+        return int(number)
+
+    @property
+    def _count(self) -> int:
+        return self.high - self.low + 1
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high} whole{' log' if self.log else ''}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options; each option may bring hyperparameters of its own.
+
+    `ordered=True` says that neighbors are alike (32, 64, 128), which samplers use.
+
+    >>> import danlu
+    >>> optimizer = danlu.Choice({
+    ...     "adam": {"lr": danlu.Float(1e-4, 1e-1, log=True)},
+    ...     "nesterov": {"lr": danlu.Float(1e-3, 1.0, log=True),
+    ...                  "momentum": danlu.Float(0.5, 0.99)},
+    ... })
+    >>> optimizer.options
+    ('adam', 'nesterov')
+
+    Raises:
+        SpaceError: no option, two equal ones, or one that JSON cannot hold.
+    """
+
+    options: Sequence[Value] | Mapping[str, Mapping[str, Domain]]
+    ordered: bool = False
+    branches: Mapping[Value, Mapping[str, Domain]] = field(
+        default_factory=dict, hash=False
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, str):
+            raise SpaceError(
+                f"Choice needs a list of options, got the text {self.options!r}: "
+                f"write Choice([{self.options!r}])"
+            )
+        branches = dict(self.branches)
+        if isinstance(self.options, Mapping):
+            branches = {
+                option: dict(own) for option, own in self.options.items() if own
+            }
+        options = tuple(plain(option) for option in self.options)
+        _check_options(options)
+        for option in branches:
+            if option not in options:
+                raise SpaceError(
+                    f"Choice has a branch for {option!r}, which is not an option"
+                )
+        object.__setattr__(self, "options", options)
+        object.__setattr__(self, "branches", branches)
+
+    def decode(self, u: float) -> Value:
+        """The option at `u` in [0, 1]; every option has an equal stretch."""
+        options = self._options
+        return options[min(int(u * len(options)), len(options) - 1)]
+
+    def encode(self, value: Value) -> float:
+        """The middle of the stretch of [0, 1] that stands for `value`."""
+        return (self._options.index(value) + 0.5) / len(self._options)
+
+    def admit(self, value: object) -> Value:
+        """`value` as this domain keeps it: the option that it equals.
+
+        Raises:
+            SpaceError: it equals none of the options.
+        """
+        wanted = plain(value)
+        for option in self._options:
+            if same(wanted, option):
+                return option
+        raise SpaceError(f"{value!r} is not in {self}")
+
+    @property
+    def _options(self) -> tuple[Value, ...]:
+        return self.options  # type: ignore[return-value]  # a tuple after __post_init__
+
+    def __str__(self) -> str:
+        between = " < " if self.ordered else " | "
+        return between.join(str(option) for option in self._options)
+
+
+Domain: TypeAlias = Float | Int | Choice
+
+
+def _finite_bound(domain: Float, name: str) -> float:
+    bound = _as_number(getattr(domain, name))
+    if bound is None:
+        raise SpaceError(f"Float needs numbers, got {name}={getattr(domain, name)!r}")
+    try:
+        value = float(bound)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise SpaceError(f"Float needs finite bounds, got {name}={value}")
+    return value
+
+
+def _whole_bound(domain: Int, name: str) -> int:
+    bound = _as_number(getattr(domain, name))
+    if bound is None or not _is_whole(bound):
+        got = f"{name}={getattr(domain, name)!r}"
+        raise SpaceError(f"Int needs whole numbers, got {got}: use Float for fractions")
+    return int(bound)
+
+
+def _is_whole(number: int | float) -> bool:
+    return isinstance(number, int) or number.is_integer()
+
+
+def _check_bounds(domain: Float | Int) -> None:
+    kind, got = type(domain).__name__, f"low={domain.low}, high={domain.high}"
+    if domain.low > domain.high:
+        raise SpaceError(f"{kind} needs low <= high, got {got}: swap them")
+    if not isinstance(domain.log, bool):
+        raise SpaceError(f"{kind}(log=...) needs True or False, got {domain.log!r}")
+    if domain.log and domain.low <= 0:
+        raise SpaceError(f"{kind}(log=True) needs low > 0, got low={domain.low}")
+
+
+def _check_options(options: tuple[Value, ...]) -> None:
+    if not options:
+        raise SpaceError("Choice needs at least one option, got none")
+    for place, option in enumerate(options):
+        if isinstance(option, float) and not math.isfinite(option):
+            raise SpaceError(f"Choice cannot hold {option}: it equals nothing")
+        if option in options[:place]:
+            raise SpaceError(f"Choice has equal options: {option!r} stands twice")
+
+
+def _as_number(value: object) -> int | float | None:
+    """`value` as a Python number, also from numpy; None for text, bool and the rest."""
+    bare = _without_numpy(value)
+    if isinstance(bare, bool) or not isinstance(bare, int | float):
+        return None
+    return bare
+
+
+def _without_numpy(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def same(left: Value, right: Value) -> bool:
+    """Whether two values are equal, without taking True for 1."""
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
+
+
+def plain(value: object) -> Value:
+    """`value` as JSON can hold it; numpy scalars become Python ones.
+
+    Raises:
+        SpaceError: it is neither text, nor a number, True, False or None.
+    """
+    bare = _without_numpy(value)
+    if bare is None or isinstance(bare, str | int | float | bool):
+        return bare
+    raise SpaceError(
+        f"a value must be text, a number, True, False or None, got {bare!r}: "
+        "give it a name and look the object up in the training program"
+    )
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _rounded_int(value: float) -> int:
+    """Whole part, to `DIGITS` digits where the number has more."""
+    whole = math.floor(value * (1 + 1e-13))  # exp and log leave 5 as 4.9999999999999
+    return whole if whole < 10**DIGITS else int(_rounded(float(whole)))

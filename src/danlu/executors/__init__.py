@@ -1,0 +1,1 @@
+"""RUN trials: in this process, in processes of this machine, or elsewhere."""

@@ -1,0 +1,72 @@
+"""JSON text for what is kept and sent: exact numbers, with a form for nan and inf.
+
+JSON has no nan and no infinity. They are written as the strings `"nan"`, `"inf"` and
+`"-inf"` by `number_to_json` where a number is due, and read back by `json_to_number`.
+Whole numbers keep all their digits, also above 2**53.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_SPELLINGS = {
+    **_NOT_FINITE,
+    "+inf": math.inf,
+    "infinity": math.inf,
+    "+infinity": math.inf,
+    "-infinity": -math.inf,
+}
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+)
+
+
+def dumps(document: Any) -> str:
+    """Compact JSON text of plain dicts, lists, strings and finite numbers.
+
+    >>> dumps({"lr": 0.1, "seed": 2**60})
+    '{"lr":0.1,"seed":1152921504606846976}'
+    """
+    return _encoder.encode(document)
+
+
+def loads(text: str | bytes) -> Any:
+    """The document that JSON text stands for.
+
+    >>> loads('{"lr": 1e-3}')
+    {'lr': 0.001}
+    """
+    return json.loads(text)
+
+
+def number_to_json(value: float) -> float | str:
+    """A number as JSON can hold it: nan and inf become strings.
+
+    >>> [number_to_json(value) for value in (0.5, math.inf)]
+    [0.5, 'inf']
+    """
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def json_to_number(value: Any) -> float | None:
+    """The number that a JSON value stands for, or None when it stands for none.
+
+    >>> json_to_number("Infinity"), json_to_number(3), json_to_number("three")
+    (inf, 3.0, None)
+    """
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    if isinstance(value, str):
+        return _SPELLINGS.get(value.strip().lower())
+    return None

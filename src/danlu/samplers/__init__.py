@@ -1,0 +1,1 @@
+"""ASK which params to try next: one method a file."""

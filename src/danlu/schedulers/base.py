@@ -1,0 +1,81 @@
+"""The contract of a scheduler: pure functions of the history."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from numpy.random import Generator
+
+from ..history import History
+from ..space import Params
+from ..trial import Note, Trial
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start a new trial and let it run to step `budget` (None: the full length).
+
+    `params` None leaves the choice to the sampler. With `parent` the trial begins from
+    a copy of that trial's checkpoint.
+
+    >>> import danlu
+    >>> danlu.Start(budget=9).params is None
+    True
+    """
+
+    budget: int | None = None
+    params: Params | None = None
+    parent: int | None = None
+    note: Note = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Let the paused trial `number` go on to step `budget` (None: the full length).
+
+    >>> import danlu
+    >>> danlu.Resume(4, budget=27)
+    Resume(number=4, budget=27)
+    """
+
+    number: int
+    budget: int | None = None
+
+
+class Verdict(StrEnum):
+    """What becomes of a running trial after a report.
+
+    >>> import danlu
+    >>> list(danlu.Verdict)
+    [<Verdict.CONTINUE: 'continue'>, <Verdict.PAUSE: 'pause'>, <Verdict.STOP: 'stop'>]
+    """
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+class Scheduler(ABC):
+    """Chooses how far trials run. A subclass is a frozen dataclass of its settings.
+
+    >>> import danlu
+    >>> issubclass(danlu.schedulers.Median, danlu.Scheduler)
+    True
+    """
+
+    @abstractmethod
+    def next(self, history: History, rng: Generator) -> Start | Resume | None:
+        """What to do with a free slot; None waits for running trials.
+
+        When None comes while nothing runs, the study is done.
+        """
+
+    @abstractmethod
+    def judge(self, trial: Trial, history: History) -> Verdict:
+        """Whether `trial` goes on after its latest report.
+
+        Asked after every batch of reports, for search trials alone. `history` is the
+        trial's arm: trials that differ in a scientific value are never compared.
+        """

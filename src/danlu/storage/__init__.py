@@ -1,0 +1,1 @@
+"""TELL: what is remembered, and how several processes share it."""

@@ -1,0 +1,165 @@
+"""The contract of a storage: what is remembered, with one winner in every race.
+
+A storage knows trials but not samplers: a study is to it a name and a JSON statement.
+Every write of a study takes the next number of that study's *version*, and the order of
+versions is the order of commits, so a follower that reads `changes` misses nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..trial import Curve, Kind, Report, State, Trial
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as it is kept: its number in this storage, name and JSON statement."""
+
+    id: int
+    name: str
+    statement: Mapping[str, Any]
+    created_s: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who takes a trial, and for how long before others may take it over.
+
+    `owner` names a living process; `lease_s` None never lapses.
+    """
+
+    owner: str
+    lease_s: float | None
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """A number nobody else has; `index` counts the search trials before it."""
+
+    number: int
+    index: int | None
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A running trial and who holds it.
+
+    `lapsed`: its lease is over by the storage's clock. `filled`: its params are known.
+    """
+
+    number: int
+    kind: Kind
+    index: int | None
+    owner: str
+    lapsed: bool
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is new in a study: trials without their curves, and stretches of curves.
+
+    Applied in order to what was known at the version asked for, they give what is known
+    at `version`. A stretch may repeat points that are known already.
+    """
+
+    version: int
+    trials: tuple[Trial, ...]
+    stretches: tuple[tuple[int, Mapping[str, Curve]], ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark of the user on a study."""
+
+    text: str
+    written_s: float
+
+
+class Storage(ABC):
+    """Remembers studies, trials and reports.
+
+    What a method has returned from is on disk. All are safe to call from many
+    processes at once.
+    """
+
+    @abstractmethod
+    def add_study(self, name: str, statement: Mapping[str, Any]) -> StudyRecord:
+        """Keeps a new study.
+
+        Raises:
+            StudyError: the name is taken.
+        """
+
+    @abstractmethod
+    def amend(self, study: int, statement: Mapping[str, Any]) -> None:
+        """Replaces a study's statement: what may change of it is the caller's matter."""
+
+    @abstractmethod
+    def studies(self) -> Sequence[StudyRecord]:
+        """All studies, oldest first."""
+
+    @abstractmethod
+    def reserve(
+        self, study: int, kind: Kind, claim: Claim, limit: int | None = None
+    ) -> Reserved | None:
+        """A new running trial without params; None once `limit` of its kind exist."""
+
+    @abstractmethod
+    def fill(self, study: int, trial: Trial) -> None:
+        """Writes down all of a reserved trial but its curves; others see it now."""
+
+    @abstractmethod
+    def move(
+        self, study: int, before: Trial, after: Trial, claim: Claim | None = None
+    ) -> bool:
+        """Writes `after` if the trial is still in the state and attempt of `before`.
+
+        False: somebody else was first, nothing was written. `claim` is the new holder
+        of a trial that runs. Curves and params stay as they are.
+        """
+
+    @abstractmethod
+    def report(
+        self, study: int, number: int, attempt: int, reports: Sequence[Report]
+    ) -> State:
+        """Adds reports, all or none, and answers the trial's state.
+
+        Nothing is added, and the state is `STOPPED`, when the trial has meanwhile been
+        started by somebody else (its attempt is another) or does not run any more.
+        """
+
+    @abstractmethod
+    def changes(self, study: int, since: int) -> Changes:
+        """What is new after version `since`; 0 gives everything."""
+
+    @abstractmethod
+    def holdings(self, study: int) -> Sequence[Holding]:
+        """The running trials and who holds them."""
+
+    @abstractmethod
+    def take(self, study: int, number: int, holder: str, claim: Claim) -> bool:
+        """Makes `claim` the owner of a running trial that `holder` has let go.
+
+        False: somebody else was first.
+        """
+
+    @abstractmethod
+    def renew(self, owner: str, lease_s: float) -> None:
+        """Prolongs the lease on every running trial that `owner` holds."""
+
+    @abstractmethod
+    def add_note(self, study: int, text: str) -> None:
+        """Keeps a remark on a study."""
+
+    @abstractmethod
+    def notes(self, study: int) -> Sequence[Note]:
+        """The remarks on a study, oldest first."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of the database."""
