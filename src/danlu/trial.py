@@ -146,9 +146,10 @@ class Trial:
     `index` counts the search trials before this one, None for the other kinds.
     `budget` is the step up to which it may run now, None for as long as it likes.
     `first_step` is the step of the checkpoint that it began from, taken from the trial
-    `parent` when there is one. `attempt` counts its starts, `failures` those that failed.
-    `waiting` (a paused one): to be started by whoever has a free slot, not by the
-    scheduler. `reason` says why it ended, or why it waits. Times are seconds since 1970.
+    `parent` when there is one. `attempt` counts its starts, `failures` those that
+    failed. `waiting` (a paused one): to be started by whoever has a free slot, not by
+    the scheduler. `reason` says why it ended, or why it waits. Times are seconds since
+    1970.
 
     >>> import danlu
     >>> trial = danlu.Trial(0, {"lr": 0.1}, curves={"loss": danlu.Curve.of({5: 0.7})})

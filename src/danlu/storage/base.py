@@ -97,7 +97,7 @@ class Storage(ABC):
 
     @abstractmethod
     def amend(self, study: int, statement: Mapping[str, Any]) -> None:
-        """Replaces a study's statement: what may change of it is the caller's matter."""
+        """Replaces a study's statement; what may change is the caller's matter."""
 
     @abstractmethod
     def studies(self) -> Sequence[StudyRecord]:
