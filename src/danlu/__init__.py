@@ -1,1 +1,110 @@
-"""x"""
+"""danlu (丹炉, the alchemist's furnace): deep-learning tuning as a method, in software.
+
+The public names, in the order you meet them. Each is loaded when it is first used, so
+that `import danlu` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import client, executors, recipes, samplers, schedulers
+    from .analysis.base import Finding, Level
+    from .domain import Choice, Float, Int
+    from .errors import DanluError, SpaceError
+    from .executors.base import Executor
+    from .history import History, Metric
+    from .loop import Progress
+    from .project import Project, open
+    from .samplers.base import Sampler, Suggestion
+    from .schedulers.base import Resume, Scheduler, Start, Verdict
+    from .space import Dimension, SearchSpace
+    from .study import Study
+    from .studyfile import load
+    from .trial import Curve, Kind, Report, State, Trial
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Float": "domain",
+    "Int": "domain",
+    "Choice": "domain",
+    "SearchSpace": "space",
+    "Dimension": "space",
+    "Metric": "history",
+    "Study": "study",
+    "open": "project",
+    "load": "studyfile",
+    "Project": "project",
+    "Progress": "loop",
+    "Trial": "trial",
+    "State": "trial",
+    "Kind": "trial",
+    "Report": "trial",
+    "Curve": "trial",
+    "History": "history",
+    "Finding": "analysis.base",
+    "Level": "analysis.base",
+    "Sampler": "samplers.base",
+    "Suggestion": "samplers.base",
+    "Scheduler": "schedulers.base",
+    "Start": "schedulers.base",
+    "Resume": "schedulers.base",
+    "Verdict": "schedulers.base",
+    "Executor": "executors.base",
+    "DanluError": "errors",
+    "SpaceError": "errors",
+}
+_MODULES = ("samplers", "schedulers", "executors", "recipes", "client")
+
+__all__ = [  # noqa: RUF022  # the order in which you meet them
+    "Float",
+    "Int",
+    "Choice",
+    "SearchSpace",
+    "Dimension",
+    "Metric",
+    "Study",
+    "open",
+    "load",
+    "Project",
+    "Progress",
+    "Trial",
+    "State",
+    "Kind",
+    "Report",
+    "Curve",
+    "History",
+    "Finding",
+    "Level",
+    "Sampler",
+    "Suggestion",
+    "Scheduler",
+    "Start",
+    "Resume",
+    "Verdict",
+    "Executor",
+    "DanluError",
+    "SpaceError",
+    "samplers",
+    "schedulers",
+    "executors",
+    "recipes",
+    "client",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module 'danlu' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

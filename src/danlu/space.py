@@ -221,12 +221,21 @@ class SearchSpace:
                 raise SpaceError(f"no hyperparameter {name!r} in the space: {hint}")
 
 
+def path_of(parent: str | None, option: Value, name: str) -> str:
+    """The path of the hyperparameter `name` that `option` of `parent` brings.
+
+    >>> path_of("optimizer", "adam", "lr"), path_of(None, None, "lr")
+    ('optimizer=adam/lr', 'lr')
+    """
+    return name if parent is None else f"{parent}={option}/{name}"
+
+
 def _walk(
     domains: Mapping[str, Domain], parent: str | None, option: Value
 ) -> Iterable[Dimension]:
     """Every dimension below a branch, parents before their children."""
     for name, domain in domains.items():
-        path = name if parent is None else f"{parent}={option}/{name}"
+        path = path_of(parent, option, name)
         yield Dimension(path, name, domain, parent, option)
         if isinstance(domain, Choice):
             for own_option, own in domain.branches.items():

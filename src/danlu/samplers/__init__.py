@@ -1,1 +1,9 @@
 """ASK which params to try next: one method a file."""
+
+from .base import Sampler, Suggestion
+from .fixed import Fixed
+from .grid import Grid
+from .quasi_random import QuasiRandom
+from .random import Random
+
+__all__ = ["Fixed", "Grid", "QuasiRandom", "Random", "Sampler", "Suggestion"]

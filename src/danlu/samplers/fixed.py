@@ -1,0 +1,49 @@
+"""A fixed list of params, tried in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from ..errors import SamplerError
+from ..history import History
+from ..space import Params
+from .base import Sampler, Suggestion
+
+
+@dataclass(frozen=True)
+class Fixed(Sampler):
+    """The params of a list, in order; nothing after its end.
+
+    In a study with arms each arm takes its own entries of the list.
+
+    >>> import danlu, numpy
+    >>> space = danlu.SearchSpace({"lr": danlu.Float(0, 1)})
+    >>> history = danlu.History(space, danlu.Metric("loss"), position=1)
+    >>> points = danlu.samplers.Fixed([{"lr": 0.1}, {"lr": 0.2}])
+    >>> points.ask(history, numpy.random.default_rng(0)).params
+    {'lr': 0.2}
+
+    Raises:
+        SamplerError: the list is empty.
+    """
+
+    points: Sequence[Params]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple(dict(point) for point in self.points))
+        if not self.points:
+            raise SamplerError("Fixed needs at least one set of params, got none")
+
+    def ask(self, history: History, rng: Generator) -> Suggestion | None:
+        """The entry at `history.position`, None after the last."""
+        own = [point for point in self.points if self._belongs(point, history)]
+        if history.position >= len(own):
+            return None
+        return Suggestion(history.space.admit(own[history.position]))
+
+    def _belongs(self, point: Params, history: History) -> bool:
+        """Whether a point is this arm's; outside an arm every point is."""
+        return not history.space.pinned or point in history.space
