@@ -1,0 +1,40 @@
+"""The contract of a check: what it says is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """How much a finding matters; `UNKNOWN` says that there are too few trials to tell.
+
+    >>> [level.value for level in Level]
+    ['ok', 'notice', 'warning', 'unknown']
+    """
+
+    OK = "ok"
+    NOTICE = "notice"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: one sentence, how much it matters, and what to do about it.
+
+    `check` names the check. `evidence` holds the numbers behind the sentence as plain
+    JSON values; `evidence["change"]`, where there is one, maps fields of the study to
+    what they should become (under `space`: path to the fields of that domain).
+
+    >>> Finding("trials", Level.NOTICE, "12 trials for 3 dimensions: plan 30").level
+    <Level.NOTICE: 'notice'>
+    """
+
+    check: str
+    level: Level
+    message: str
+    advice: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
