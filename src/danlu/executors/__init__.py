@@ -1,1 +1,40 @@
 """RUN trials: in this process, in processes of this machine, or elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .base import Event as Event
+    from .base import Executor as Executor
+    from .base import Exited as Exited
+    from .base import Launch as Launch
+    from .base import Outcome as Outcome
+    from .base import Reported as Reported
+    from .inline import Inline as Inline
+
+_HOMES = {
+    "Event": "base",
+    "Executor": "base",
+    "Exited": "base",
+    "Inline": "inline",
+    "Launch": "base",
+    "Outcome": "base",
+    "Reported": "base",
+}
+__all__ = [
+    "Event",
+    "Executor",
+    "Exited",
+    "Inline",
+    "Launch",
+    "Outcome",
+    "Reported",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,125 @@
+"""How a program ended: from its exit code, what we did to it, and its last output."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from .base import Outcome
+
+PREEMPTED_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
+TAIL_LINES = 40
+TAIL_BYTES = 8192
+
+# What programs say when memory is short: CUDA and torch, Python, C++, libc, JAX, node.
+_MEMORY = re.compile(
+    r"out of memory|OutOfMemoryError|\bMemoryError\b|bad_alloc|"
+    r"Cannot allocate memory|can't allocate memory|RESOURCE_EXHAUSTED"
+)
+
+
+class Cause(StrEnum):
+    """Why we ended a program, if we did."""
+
+    NONE = ""
+    STOP = "stop"
+    TIME = "time"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What `exit.json` holds about one attempt of a trial.
+
+    `code` is the exit code, or minus the number of the signal that killed it. `cause`
+    says why we had asked it to end. `oom_kill`: the kernel ran out of memory meanwhile.
+    """
+
+    attempt: int
+    code: int
+    cause: str = ""
+    oom_kill: bool = False
+
+
+def judged(ended: Ended, tail: str) -> tuple[Outcome, str]:
+    """The outcome and its reason in words."""
+    if ended.cause == Cause.TIME:
+        return Outcome.OUT_OF_TIME, "longer than the time limit"
+    if ended.cause == Cause.MEMORY:
+        return Outcome.OUT_OF_MEMORY, "more than the memory limit"
+    if ended.code == 0:
+        return Outcome.DONE, ""
+    if ended.cause == Cause.STOP:
+        return Outcome.PREEMPTED, "stopped on request"
+    if ended.code == PREEMPTED_CODE:
+        return Outcome.PREEMPTED, f"exit code {PREEMPTED_CODE}: preempted"
+    if ended.code == -signal.SIGKILL and ended.oom_kill:
+        return Outcome.OUT_OF_MEMORY, "killed by the kernel, which ran out of memory"
+    complaint = memory_complaint(tail)
+    if complaint:
+        return Outcome.OUT_OF_MEMORY, complaint
+    return Outcome.FAILED, _failure(ended.code, tail)
+
+
+def memory_complaint(text: str) -> str:
+    """The last line of `text` that says that memory ran out, empty if none does."""
+    for line in reversed(text.splitlines()):
+        if _MEMORY.search(line):
+            return line.strip()
+    return ""
+
+
+def tail_of(path: Path, offset: int = 0) -> str:
+    """The last lines of a file from byte `offset` on; empty when there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(offset, size - TAIL_BYTES))
+            text = file.read(TAIL_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return clipped(text)
+
+
+def clipped(text: str) -> str:
+    """The last 40 lines of `text`, at most 8 KB."""
+    return "\n".join(text[-TAIL_BYTES:].splitlines()[-TAIL_LINES:])
+
+
+def write_json(path: Path, document: object) -> None:
+    """Replaces the file at once: readers see the old one or the new one."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(document), encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def write_ended(folder: Path, ended: Ended) -> None:
+    """Keeps how an attempt ended."""
+    write_json(folder / "exit.json", asdict(ended))
+
+
+def read_ended(folder: Path, attempt: int) -> Ended | None:
+    """How this attempt ended, None if it has not or another one did."""
+    try:
+        ended = Ended(**json.loads((folder / "exit.json").read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return ended if ended.attempt == attempt else None
+
+
+def _failure(code: int, tail: str) -> str:
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line), "")
+    how = f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+    return f"{how}: {last[:300]}" if last else how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
