@@ -7,6 +7,7 @@ hyperparameters of its own with each option, to any depth.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -22,6 +23,8 @@ Value: TypeAlias = str | int | float | bool | None
 # Floats are given out with 12 significant digits, so that `encode` and `decode` undo
 # each other exactly: the cube's 2**-53 is finer than that over any range of floats.
 DIGITS = 12
+LARGEST = sys.float_info.max  # of what has a logarithm that can be undone
+NARROW = 10**6  # with high / low - 1 below 1 / NARROW, a logarithm is a straight line
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,30 @@ class Float:
 
     def decode(self, u: float) -> float:
         """The value at `u` in [0, 1]."""
-        if self.log:
+        if u in (0, 1):
+            return self.high if u else self.low
+        if self._curved:
             low, high = math.log(self.low), math.log(self.high)
-            value = _rounded(math.exp(low + u * (high - low)))
+            value = math.exp(min(low + u * (high - low), high))
+        elif math.isfinite(self.high - self.low):
+            value = self.low + u * (self.high - self.low)
         else:
-            value = round(self.low * (1 - u) + self.high * u, self._decimals)
-        return min(max(value, self.low), self.high)
+            value = self.low * (1 - u) + self.high * u
+        value, (first, last) = self._rounded(value), self._edges
+        if first < value < last:
+            return value
+        return self.low if u < 0.5 else self.high
 
     def encode(self, value: float) -> float:
         """The place of `value` in [0, 1]; a domain of one value is at 0.5."""
         if self.low == self.high:
             return 0.5
-        if self.log:
-            low, high = math.log(self.low), math.log(self.high)
-            u = (math.log(value) - low) / (high - low)
-        else:
-            low, high = self.low / 2, self.high / 2  # halves: high - low may overflow
-            u = (value / 2 - low) / (high - low)
-        return min(max(u, 0.0), 1.0)
+        low, high = self.low, self.high
+        if self._curved:
+            low, value, high = math.log(low), math.log(value), math.log(high)
+        if not math.isfinite(high - low):
+            low, value, high = low / 2, value / 2, high / 2
+        return min(max((value - low) / (high - low), 0.0), 1.0)
 
     def admit(self, value: object) -> float:
         """`value` as this domain keeps it: a float within the bounds.
@@ -82,11 +91,23 @@ class Float:
         except OverflowError:
             raise SpaceError(f"{value!r} is not in {self}") from None
 
+    @property
+    def _curved(self) -> bool:
+        return self.log and self.high - self.low > self.low / NARROW
+
+    @cached_property
+    def _edges(self) -> tuple[float, float]:
+        """The rounded bounds: what decodes to one of them is the bound itself."""
+        return self._rounded(self.low), self._rounded(self.high)
+
     @cached_property
     def _decimals(self) -> int:
         """Decimal places that resolve the range to `DIGITS` digits."""
         span = self.high / 2 - self.low / 2
         return DIGITS - (math.floor(math.log10(span)) if span > 0 else -300)
+
+    def _rounded(self, value: float) -> float:
+        return _rounded(value) if self._curved else round(value, self._decimals)
 
     def __str__(self) -> str:
         return f"{self.low:g}..{self.high:g}{' log' if self.log else ''}"
@@ -119,7 +140,7 @@ class Int:
 
     def decode(self, u: float) -> int:
         """The value at `u` in [0, 1]."""
-        if self.log:
+        if self._curved:
             low, high = math.log(self.low), math.log(self.high + 1)
             value = _rounded_int(math.exp(low + u * (high - low)))
         else:
@@ -128,11 +149,13 @@ class Int:
 
     def encode(self, value: int) -> float:
         """The middle of the stretch of [0, 1] that stands for `value`."""
-        if self.log:
+        if self._curved:
             low, high = math.log(self.low), math.log(self.high + 1)
             middle = (math.log(value) + math.log(value + 1)) / 2
             return min(max((middle - low) / (high - low), 0.0), 1.0)
-        return float(Fraction(2 * (value - self.low) + 1, 2 * self._count))
+        u = float(Fraction(2 * (value - self.low) + 1, 2 * self._count))
+        crowded = self._count >= 2**53  # the float next to the middle may be outside
+        return math.nextafter(u, 0) if crowded and self.decode(u) > value else u
 
     def admit(self, value: object) -> int:
         """`value` as this domain keeps it: a whole number within the bounds.
@@ -146,6 +169,10 @@ class Int:
         if not _is_whole(number):
             raise SpaceError(f"{value!r} is not in {self}: it is not a whole number")
         return int(number)
+
+    @property
+    def _curved(self) -> bool:
+        return self.log and self.high - self.low > self.low // NARROW
 
     @property
     def _count(self) -> int:
@@ -267,14 +294,14 @@ def _check_bounds(domain: Float | Int) -> None:
         raise SpaceError(f"{kind}(log=...) needs True or False, got {domain.log!r}")
     if domain.log and domain.low <= 0:
         raise SpaceError(f"{kind}(log=True) needs low > 0, got low={domain.low}")
+    if domain.log and domain.high > LARGEST:
+        raise SpaceError(f"{kind}(log=True) needs high <= {LARGEST}, got {got}")
 
 
 def _check_options(options: tuple[Value, ...]) -> None:
     if not options:
         raise SpaceError("Choice needs at least one option, got none")
     for place, option in enumerate(options):
-        if isinstance(option, float) and not math.isfinite(option):
-            raise SpaceError(f"Choice cannot hold {option}: it equals nothing")
         if option in options[:place]:
             raise SpaceError(f"Choice has equal options: {option!r} stands twice")
 
@@ -303,6 +330,8 @@ def plain(value: object) -> Value:
         SpaceError: it is neither text, nor a number, True, False or None.
     """
     bare = _without_numpy(value)
+    if isinstance(bare, float) and not math.isfinite(bare):
+        raise SpaceError(f"a value must be finite, got {bare}")
     if bare is None or isinstance(bare, str | int | float | bool):
         return bare
     raise SpaceError(
