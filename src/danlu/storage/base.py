@@ -55,6 +55,7 @@ class Holding:
     kind: Kind
     index: int | None
     owner: str
+    attempt: int
     lapsed: bool
     filled: bool
 
@@ -110,17 +111,31 @@ class Storage(ABC):
         """A new running trial without params; None once `limit` of its kind exist."""
 
     @abstractmethod
+    def release(self, study: int, number: int) -> None:
+        """Gives back a reserved number for which there is nothing to try."""
+
+    @abstractmethod
     def fill(self, study: int, trial: Trial) -> None:
         """Writes down all of a reserved trial but its curves; others see it now."""
 
     @abstractmethod
     def move(
-        self, study: int, before: Trial, after: Trial, claim: Claim | None = None
+        self,
+        study: int,
+        before: Trial,
+        after: Trial,
+        *,
+        reports: Sequence[Report] = (),
+        claim: Claim | None = None,
     ) -> bool:
-        """Writes `after` if the trial is still in the state and attempt of `before`.
+        """Writes `after`, with last reports, if the trial is as in `before`.
 
-        False: somebody else was first, nothing was written. `claim` is the new holder
-        of a trial that runs. Curves and params stay as they are.
+        That is, in the same state and attempt. False: somebody else was first, nothing
+        was written. `claim` is the new holder of a trial that runs. Params and what was
+        reported before stay as they are.
+
+        Raises:
+            TrialError: the life of a trial has no such step.
         """
 
     @abstractmethod
@@ -142,10 +157,11 @@ class Storage(ABC):
         """The running trials and who holds them."""
 
     @abstractmethod
-    def take(self, study: int, number: int, holder: str, claim: Claim) -> bool:
-        """Makes `claim` the owner of a running trial that `holder` has let go.
+    def take(self, study: int, holding: Holding, claim: Claim) -> bool:
+        """Makes `claim` the owner of a running trial that its holder has let go.
 
-        False: somebody else was first.
+        Its attempt goes up by one, so that what the earlier holder still reports is
+        turned away. False: somebody else was first.
         """
 
     @abstractmethod

@@ -1,0 +1,75 @@
+"""What a database's errors mean to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from ..errors import StorageBusy, StorageError, StorageFormat, StorageFull
+
+# Part of the database's message, our error, and what to do.
+_MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
+    (
+        "disk is full",
+        StorageFull,
+        "the disk is full; free some space and run the same command again: "
+        "everything acknowledged is safe",
+    ),
+    (
+        "disk i/o error",
+        StorageError,
+        "the disk reports an error; look at its health and free space, then run the "
+        "same command again",
+    ),
+    (
+        "locked",
+        StorageBusy,
+        "other processes held it for over a minute; run the same command again",
+    ),
+    (
+        "malformed",
+        StorageFormat,
+        "the file is damaged; restore a copy of it",
+    ),
+    (
+        "not a database",
+        StorageFormat,
+        "the file is damaged or not a danlu database; restore a copy of it",
+    ),
+    (
+        "readonly",
+        StorageError,
+        "it cannot be written; change its permissions or choose another folder",
+    ),
+    (
+        "unable to open",
+        StorageError,
+        "it cannot be opened; look at the folder's permissions and free space",
+    ),
+    (
+        "no such table",
+        StorageFormat,
+        "it has no danlu tables; choose another file",
+    ),
+)
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turns errors of the database at `place` into ours; keeps them as the cause."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        raise _translation(place, error) from error
+
+
+def _translation(place: str, error: DBAPIError) -> StorageError:
+    message = str(error.orig).lower()
+    for part, kind, advice in _MEANINGS:
+        if part in message:
+            return kind(f"database {place}: {advice} ({error.orig})")
+    return StorageError(f"database {place}: {error.orig}")

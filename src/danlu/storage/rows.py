@@ -1,0 +1,134 @@
+"""Trials and curves as rows of a table, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..jsontext import dumps, json_to_number, loads, number_to_json
+from ..trial import Curve, Kind, Report, State, Trial, merge
+
+# What `trial_from_row` expects, in this order.
+TRIAL_COLUMNS = (
+    "number",
+    "params",
+    "state",
+    "kind",
+    "index",
+    "budget",
+    "parent",
+    "first_step",
+    "seed",
+    "attempt",
+    "failures",
+    "waiting",
+    "sampler_note",
+    "scheduler_note",
+    "reason",
+    "started_s",
+    "ended_s",
+    "host",
+)
+_STATES = {state.value: state for state in State}
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def trial_from_row(row: Sequence[Any]) -> Trial:
+    """The trial, without its curves, from the columns `TRIAL_COLUMNS`."""
+    number, params, state, kind, index, budget, parent, first_step, seed = row[:9]
+    attempt, failures, waiting, sampler_note, scheduler_note, reason = row[9:15]
+    return Trial(
+        number=number,
+        params=loads(params),
+        state=_STATES[state],
+        kind=_KINDS[kind],
+        index=index,
+        budget=budget,
+        parent=parent,
+        first_step=first_step,
+        seed=seed,
+        attempt=attempt,
+        failures=failures,
+        waiting=bool(waiting),
+        sampler_note=loads(sampler_note) if sampler_note else {},
+        scheduler_note=loads(scheduler_note) if scheduler_note else {},
+        reason=reason,
+        started_s=row[15],
+        ended_s=row[16],
+        host=row[17],
+    )
+
+
+def filled_columns(trial: Trial) -> dict[str, Any]:
+    """What is written of a trial when its params become known."""
+    return {
+        "params": dumps(dict(trial.params)),
+        "parent": trial.parent,
+        "first_step": trial.first_step,
+        "seed": trial.seed,
+        "sampler_note": dumps(dict(trial.sampler_note)) if trial.sampler_note else None,
+        **moved_columns(trial),
+    }
+
+
+def moved_columns(trial: Trial) -> dict[str, Any]:
+    """What may change of a trial during its life."""
+    note = trial.scheduler_note
+    return {
+        "state": trial.state.value,
+        "budget": trial.budget,
+        "attempt": trial.attempt,
+        "failures": trial.failures,
+        "waiting": trial.waiting,
+        "scheduler_note": dumps(dict(note)) if note else None,
+        "reason": trial.reason,
+        "started_s": trial.started_s,
+        "ended_s": trial.ended_s,
+        "host": trial.host,
+    }
+
+
+def points_of(reports: Iterable[Report]) -> str:
+    """Reports as the JSON text of a stretch of curves."""
+    points: dict[str, tuple[list[int], list[float | str]]] = {}
+    for report in reports:
+        for name, value in report.metrics.items():
+            steps, values = points.setdefault(name, ([], []))
+            steps.append(report.step)
+            values.append(number_to_json(value))
+    return dumps(points)
+
+
+def stretch_from(points: str) -> dict[str, Curve]:
+    """The stretch of curves that JSON text stands for."""
+    return {
+        name: _curve(steps, values) for name, (steps, values) in loads(points).items()
+    }
+
+
+def joined(stretches: Iterable[Mapping[str, Curve]]) -> str:
+    """Several stretches, oldest first, as the JSON text of one."""
+    whole: dict[str, Curve] = {}
+    for stretch in stretches:
+        for name, curve in stretch.items():
+            whole[name] = merge(whole.get(name), curve)
+    return dumps({name: _lists(curve) for name, curve in whole.items()})
+
+
+def _lists(curve: Curve) -> tuple[list[int], list[float | str]]:
+    values = [number_to_json(value) for value in curve.values.tolist()]
+    return curve.steps.tolist(), values
+
+
+def _curve(steps: list[int], values: list[Any]) -> Curve:
+    """A curve whose steps rise, whatever the order in which they were reported."""
+    rising = all(map(int.__lt__, steps, steps[1:]))
+    try:
+        array = np.array(values, np.float64)  # also reads "nan" and "inf"
+    except ValueError:
+        array = np.array([json_to_number(value) for value in values], np.float64)
+    if rising:
+        return Curve(np.array(steps, np.int64), array)
+    return Curve.of(dict(zip(steps, array.tolist(), strict=True)))

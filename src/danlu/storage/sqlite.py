@@ -1,0 +1,140 @@
+"""SQLite files: how they are made, opened and recognized.
+
+A file is made under another name and put in place when it is complete, so that a crash
+never leaves half of one. Commits wait for the disk (`synchronous=FULL` in WAL mode).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from ..errors import StorageError, StorageFormat
+from .tables import HEAD, metadata
+
+APPLICATION_ID = 0x64616E6C  # "danl", in the header of every file of ours
+BUSY_S = 60.0  # how long to wait for other writers; each holds the lock for < 1 ms
+_MAGIC = b"SQLite format 3\x00"
+
+
+def open_memory() -> Engine:
+    """An empty database that lives as long as the engine."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    _set_up(engine)
+    metadata.create_all(engine)
+    return engine
+
+
+def open_file(path: Path) -> Engine:
+    """The database in the file `path`, made if there is none.
+
+    Raises:
+        StorageFormat: the file is not a danlu database, or damaged.
+        StorageError: the folder or the file cannot be written.
+    """
+    if not path.exists():
+        _make(path)
+    _check_header(path)
+    engine = _engine(path)
+    _set_up(engine)
+    return engine
+
+
+def _engine(path: Path) -> Engine:
+    # A creator, since a path may hold characters that mean something in a URL.
+    return create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False),
+        poolclass=StaticPool,
+    )
+
+
+def _set_up(engine: Engine) -> None:
+    """Settings of each connection; transactions take the write lock at their start."""
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _make(path: Path) -> None:
+    """A new, complete database at `path`, unless another process was first."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        _write(draft)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            draft.replace(path)
+        draft.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        draft.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot make the database {path}: {error}; "
+            "choose a folder that can be written, with space left"
+        ) from error
+
+
+def _write(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+    engine = _engine(path)
+    metadata.create_all(engine)
+    with engine.begin() as transaction:
+        transaction.exec_driver_sql(
+            "CREATE TABLE alembic_version "
+            "(version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        )
+        transaction.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    engine.dispose()
+
+
+def _check_header(path: Path) -> None:
+    """Raises unless the first bytes are those of a whole database of ours."""
+    try:
+        size_bytes = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise StorageError(f"cannot read the database {path}: {error}") from error
+    if size_bytes == 0:
+        raise StorageFormat(
+            f"{path} is empty: it was cut off, or is not a danlu database; "
+            "restore a copy, or remove it to begin anew"
+        )
+    if not header.startswith(_MAGIC) or len(header) < 100:
+        raise StorageFormat(f"{path} is not a danlu database: choose another file")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise StorageFormat(
+            f"{path} is a database of another program: choose another file"
+        )
+    page_bytes = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    log = path.with_name(path.name + "-wal")
+    if size_bytes < pages * page_bytes and not (log.exists() and log.stat().st_size):
+        raise StorageFormat(
+            f"{path} is cut off: {size_bytes} of {pages * page_bytes} bytes are there; "
+            "restore a copy"
+        )

@@ -1,0 +1,127 @@
+"""The SQL statements of the hot paths, built once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from ..trial import State
+from . import rows
+from .tables import curves, studies, trials
+
+_STUDY: BindParameter[int] = bindparam("study")
+_NUMBER: BindParameter[int] = bindparam("n")
+_THIS_TRIAL = and_(trials.c.study_id == _STUDY, trials.c.number == _NUMBER)
+_RUNNING = trials.c.state == State.RUNNING.value
+_NEXT = {
+    studies.c.version: studies.c.version + 1,
+    studies.c.next_number: studies.c.next_number + 1,
+    studies.c.next_index: studies.c.next_index + bindparam("more"),
+}
+
+VERSION = select(studies.c.version).where(studies.c.id == _STUDY)
+NEXT_VERSION = (
+    update(studies)
+    .where(studies.c.id == _STUDY)
+    .values(version=studies.c.version + 1)
+    .returning(studies.c.version)
+)
+NEXT_NUMBER = (
+    update(studies)
+    .where(studies.c.id == _STUDY)
+    .values(_NEXT)
+    .returning(studies.c.version, studies.c.next_number, studies.c.next_index)
+)
+NEXT_NUMBER_BELOW = NEXT_NUMBER.where(studies.c.next_index < bindparam("limit"))
+
+STANDING = select(trials.c.state, trials.c.attempt).where(_THIS_TRIAL)
+RELEASED = delete(trials).where(_THIS_TRIAL, trials.c.params.is_(None))
+RECOUNTED = (
+    update(studies)
+    .where(studies.c.id == _STUDY)
+    .values(
+        next_number=select(func.coalesce(func.max(trials.c.number) + 1, 0))
+        .where(trials.c.study_id == _STUDY)
+        .scalar_subquery(),
+        next_index=select(func.coalesce(func.max(trials.c.index) + 1, 0))
+        .where(trials.c.study_id == _STUDY)
+        .scalar_subquery(),
+    )
+)
+TAKEN = (
+    update(trials)
+    .where(_THIS_TRIAL, _RUNNING)
+    .where(trials.c.owner == bindparam("holder"))
+    .where(trials.c.attempt == bindparam("tried"))
+    .values(
+        owner=bindparam("new_owner"),
+        lease_until_s=bindparam("until"),
+        attempt=trials.c.attempt + 1,
+        version=bindparam("v"),
+    )
+)
+RENEWED = (
+    update(trials)
+    .where(trials.c.owner == bindparam("holder"), _RUNNING)
+    .values(lease_until_s=bindparam("until"))
+)
+HOLDINGS = select(
+    trials.c.number,
+    trials.c.kind,
+    trials.c.index,
+    trials.c.owner,
+    trials.c.attempt,
+    trials.c.lease_until_s,
+    trials.c.params.is_not(None),
+).where(trials.c.study_id == _STUDY, _RUNNING)
+
+NEW_TRIALS = (
+    select(*(trials.c[name] for name in rows.TRIAL_COLUMNS))
+    .where(trials.c.study_id == _STUDY)
+    .where(trials.c.version > bindparam("after"))
+    .where(trials.c.version <= bindparam("until"))
+    .where(trials.c.params.is_not(None))
+    .order_by(trials.c.number)
+)
+NEW_CURVES = (
+    select(curves.c.number, curves.c.points)
+    .where(curves.c.study_id == _STUDY)
+    .where(curves.c.version > bindparam("after"))
+    .where(curves.c.version <= bindparam("until"))
+    .order_by(curves.c.version)
+)
+_THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
+STRETCHES = select(curves.c.points).where(_THIS_CURVE).order_by(curves.c.version)
+WITHOUT_STRETCHES = delete(curves).where(_THIS_CURVE)
+
+
+@cache
+def written(columns: tuple[str, ...]) -> Update:
+    """Writes `columns` of one trial."""
+    return _setting(columns).where(_THIS_TRIAL)
+
+
+@cache
+def moved(columns: tuple[str, ...]) -> Update:
+    """Writes `columns` of one trial if its state and attempt are as said."""
+    return _setting(columns).where(_THIS_TRIAL, _as_before())
+
+
+def _setting(columns: tuple[str, ...]) -> Update:
+    return update(trials).values({name: bindparam(f"new_{name}") for name in columns})
+
+
+def _as_before() -> ColumnElement[bool]:
+    same_state = trials.c.state == bindparam("was")
+    return and_(same_state, trials.c.attempt == bindparam("tried"))
