@@ -1,0 +1,201 @@
+"""How a domain is written: `1e-4..1e-1:log`, `8..64`, `sgd|adam`, or as a mapping.
+
+The text form is the same in a study file and in `-p name=...` on the command line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..domain import Choice, Domain, Float, Int, Value
+from ..errors import DanluError, SpaceError, did_you_mean
+from .document import Document, Key
+
+_SUFFIXES = ("log", "int", "float")
+_WHOLE = re.compile(r"[-+]?[0-9]+$")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+_WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
+_FORMS = "write low..high (as 1e-4..1e-1:log or 8..64), or options (as sgd|adam)"
+
+
+def domain(text: str) -> Domain:
+    """The domain that a text stands for.
+
+    >>> domain("1e-4..1e-1:log")
+    Float(low=0.0001, high=0.1, log=True)
+    >>> domain("8..64")
+    Int(low=8, high=64, log=False)
+    >>> domain("32<64<128").ordered
+    True
+
+    Raises:
+        SpaceError: it stands for none.
+    """
+    if "|" in text:
+        return Choice([_option(part, text) for part in text.split("|")])
+    if "<" in text:
+        return Choice([_option(part, text) for part in text.split("<")], ordered=True)
+    if ".." in text:
+        return _range(text)
+    raise SpaceError(f"{text!r} is not a domain: {_FORMS}; one value goes under fixed")
+
+
+def domain_text(of: Domain) -> str:
+    """A domain as text; `domain` reads it back, unless an option brings its own.
+
+    >>> domain_text(Float(1e-4, 0.1, log=True)), domain_text(Int(0, 1))
+    ('0.0001..0.1:log', '0..1:int')
+    """
+    if isinstance(of, Choice):
+        between = "<" if of.ordered else "|"
+        return between.join(_option_text(option) for option in of.options)
+    suffix = ":log" if of.log else ""
+    if isinstance(of, Int) and (of.low, of.high) == (0, 1):
+        suffix += ":int"
+    return f"{of.low!r}..{of.high!r}{suffix}"
+
+
+def domains(document: Document, key: Key, table: object) -> dict[str, Domain]:
+    """The domains of a mapping of name to domain that stands at `key`.
+
+    Raises:
+        SpaceError: one of them is faulty; the message names file, line and key.
+    """
+    if not isinstance(table, Mapping):
+        raise document.error(key, f"needs `name: domain` lines, got {table!r}")
+    return {
+        _name(document, key, name): _domain(document, (*key, str(name)), value)
+        for name, value in table.items()
+    }
+
+
+def _name(document: Document, key: Key, name: object) -> str:
+    if not isinstance(name, str):
+        raise document.error(
+            (*key, str(name)), f'a name is text: put it in quotes, "{name}"'
+        )
+    return name
+
+
+def _domain(document: Document, key: Key, value: Any) -> Domain:
+    """The domain at `key`, in whichever form it is written."""
+    try:
+        if isinstance(value, str):
+            return domain(value)
+        if isinstance(value, list):
+            return Choice(value)
+    except SpaceError as error:
+        raise document.error(key, error) from None
+    if isinstance(value, Mapping):
+        return _mapping(document, key, value)
+    shown = str(value).lower() if isinstance(value, bool) else value
+    raise document.error(
+        key, SpaceError(f"{shown} is one value: write it under fixed, or {_FORMS[6:]}")
+    )
+
+
+def _mapping(document: Document, key: Key, table: Mapping[str, Any]) -> Domain:
+    forms = {"float": "log", "int": "log", "choice": "ordered"}
+    named = [form for form in forms if form in table]
+    if len(named) != 1:
+        hint = did_you_mean(str(next(iter(table), "")), forms)
+        problem = f"a mapping needs one of float, int, choice: {hint}"
+        raise document.error(key, SpaceError(problem))
+    form, flag = named[0], forms[named[0]]
+    for name in table:
+        if name not in (form, flag):
+            hint = did_you_mean(str(name), (form, flag))
+            unknown = SpaceError(f"unknown key beside {form}: {hint}")
+            raise document.error((*key, str(name)), unknown)
+    marked = table.get(flag, False)
+    if not isinstance(marked, bool):
+        not_a_flag = SpaceError(f"is true or false, got {marked!r}")
+        raise document.error((*key, flag), not_a_flag)
+    if form == "choice":
+        return _choice(document, key, table[form], marked)
+    bounds = table[form]
+    if not isinstance(bounds, list) or len(bounds) != 2:
+        raise document.error(
+            key, SpaceError(f"{form} needs [low, high], got {bounds!r}")
+        )
+    try:
+        made = Float if form == "float" else Int
+        return made(bounds[0], bounds[1], marked)
+    except SpaceError as error:
+        raise document.error(key, error) from None
+
+
+def _choice(document: Document, key: Key, options: Any, ordered: bool) -> Domain:
+    if not isinstance(options, list | Mapping):
+        problem = SpaceError(f"choice needs a list or a mapping, got {options!r}")
+        raise document.error(key, problem)
+    branches: dict[Value, Mapping[str, Domain]] = {}
+    if isinstance(options, Mapping):
+        for option, own in options.items():
+            below = (*key, "choice", str(option))
+            if own:
+                branches[option] = domains(document, below, own)
+    try:
+        return Choice(list(options), ordered, branches)
+    except DanluError as error:
+        raise document.error(key, error) from None
+
+
+def _range(text: str) -> Domain:
+    bounds, *suffixes = re.split(r"\s*:\s*|\s+(?=[a-z])", text.strip())
+    for suffix in suffixes:
+        if suffix not in _SUFFIXES:
+            hint = did_you_mean(suffix, _SUFFIXES)
+            raise SpaceError(f"{text!r} ends with {suffix!r}: {hint}")
+    low, high = (part.strip() for part in bounds.split("..", 1))
+    for bound in (low, high):
+        if not _NUMBER.match(bound) and bound.lower() not in ("nan", "inf", "-inf"):
+            raise SpaceError(f"{text!r} has the bound {bound!r}: {_FORMS}")
+    log = "log" in suffixes
+    if "int" in suffixes and "float" in suffixes:
+        raise SpaceError(f"{text!r} is both int and float: keep one")
+    if _is_whole(low, high, text, suffixes):
+        return Int(_number(low), _number(high), log)  # type: ignore[arg-type]
+    return Float(float(low), float(high), log)
+
+
+def _is_whole(low: str, high: str, text: str, suffixes: list[str]) -> bool:
+    """Whether a range means whole numbers; raises where that is anybody's guess."""
+    if "int" in suffixes or "float" in suffixes:
+        return "int" in suffixes
+    whole = bool(_WHOLE.match(low) and _WHOLE.match(high))
+    if whole and (int(low), int(high)) == (0, 1):
+        raise SpaceError(
+            f"{text!r} can mean every number from 0 to 1, or 0 and 1 alone: "
+            "write 0.0..1.0 or 0..1:int"
+        )
+    return whole
+
+
+def _number(text: str) -> int | float:
+    return int(text) if _WHOLE.match(text) else float(text)
+
+
+def _option(part: str, text: str) -> Value:
+    """An option as it is meant: a number, true, false, null, or text."""
+    word = part.strip()
+    if not word:
+        raise SpaceError(f"{text!r} has an empty option: {_FORMS}")
+    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
+        return word[1:-1]
+    if word in _WORDS:
+        return _WORDS[word]
+    return _number(word) if _NUMBER.match(word) else word
+
+
+def _option_text(option: Value) -> str:
+    if not isinstance(option, str):
+        return next((w for w, v in _WORDS.items() if v is option), repr(option))
+    plain = option.strip() == option and _option(option or "''", option) == option
+    return (
+        option
+        if plain and option and not re.search(r"[|<'\"]", option)
+        else repr(option)
+    )

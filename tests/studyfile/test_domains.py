@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from danlu.domain import Choice, Domain, Float, Int
+from danlu.errors import SpaceError
+from danlu.studyfile import domain, domain_text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1e-4..1e-1:log", Float(1e-4, 1e-1, log=True)),
+        ("1e-4..1e-1 log", Float(1e-4, 1e-1, log=True)),
+        ("1e-4 .. 1e-1 : log", Float(1e-4, 1e-1, log=True)),
+        ("8..64", Int(8, 64)),
+        ("-8..8", Int(-8, 8)),
+        ("8..64:log", Int(8, 64, log=True)),
+        ("16..512:int:log", Int(16, 512, log=True)),
+        ("16..512:log:float", Float(16, 512, log=True)),
+        ("0.0..0.9", Float(0, 0.9)),
+        ("0..0.9", Float(0, 0.9)),
+        ("0.0..1.0", Float(0, 1)),
+        ("0..1:int", Int(0, 1)),
+        ("0..1:float", Float(0, 1)),
+        ("1..9007199254740993", Int(1, 2**53 + 1)),
+        ("sgd|adam", Choice(["sgd", "adam"])),
+        ("32<64<128", Choice([32, 64, 128], ordered=True)),
+        ("1e-3 | 1e-2", Choice([1e-3, 1e-2])),
+        ("true|false", Choice([True, False])),
+        ("null|'1'|none", Choice([None, "1", "none"])),
+        ("../a|../b", Choice(["../a", "../b"])),
+    ],
+)
+def test_text_stands_for_a_domain(text: str, expected: Domain) -> None:
+    assert domain(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("0..1", "write 0.0..1.0 or 0..1:int"),
+        ("0.1", "one value goes under fixed"),
+        ("sgd", "is not a domain"),
+        ("a..b", "the bound 'a'"),
+        ("1..8:lgo", "did you mean 'log'"),
+        ("1..8:int:float", "keep one"),
+        ("8..1", "swap them"),
+        ("0..8:log", "low > 0"),
+        ("nan..1.0", "finite bounds"),
+        ("0.5..1.5:int", "whole numbers"),
+        ("a||b", "empty option"),
+        ("a|a", "stands twice"),
+        ("", "is not a domain"),
+    ],
+)
+def test_text_that_stands_for_none_says_what_to_write(text: str, says: str) -> None:
+    with pytest.raises(SpaceError, match=says.replace("(", r"\(")):
+        domain(text)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        Float(1e-4, 0.1, log=True),
+        Float(0, 1),
+        Float(-1e300, 1e300),
+        Int(0, 1),
+        Int(1, 2**70),
+        Int(8, 64, log=True),
+        Choice(["a", "b"]),
+        Choice([7, 2.5, True, None, "true", "7", " x", ""]),
+        Choice([1, 2], ordered=True),
+    ],
+)
+def test_a_domain_written_as_text_is_read_back(stated: Domain) -> None:
+    assert domain(domain_text(stated)) == stated
