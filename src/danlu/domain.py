@@ -327,9 +327,11 @@ def plain(value: object) -> Value:
     """`value` as JSON can hold it; numpy scalars become Python ones.
 
     Raises:
-        SpaceError: it is neither text, nor a number, True, False or None.
+        SpaceError: it is neither text, nor a finite number, True, False or None.
     """
     bare = _without_numpy(value)
+    if isinstance(bare, str) and not _is_writable(bare):
+        raise SpaceError(f"text must be valid Unicode, got {bare!r}")
     if isinstance(bare, float) and not math.isfinite(bare):
         raise SpaceError(f"a value must be finite, got {bare}")
     if bare is None or isinstance(bare, str | int | float | bool):
@@ -338,6 +340,11 @@ def plain(value: object) -> Value:
         f"a value must be text, a number, True, False or None, got {bare!r}: "
         "give it a name and look the object up in the training program"
     )
+
+
+def _is_writable(text: str) -> bool:
+    """Whether text has no half of a surrogate pair, which no file can hold."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _rounded(value: float) -> float:

@@ -72,11 +72,10 @@ class SearchSpace:
         fixed = {name: plain(value) for name, value in self.fixed.items()}
         object.__setattr__(self, "fixed", fixed)
         _check_names(self)
-        for path, value in self.pinned.items():
-            if path not in self._every:
-                hint = did_you_mean(path, self._every)
-                raise SpaceError(f"no hyperparameter {path!r} in the space: {hint}")
-            self._every[path].domain.admit(value)
+        pinned = {
+            path: self._pinned(path, value) for path, value in self.pinned.items()
+        }
+        object.__setattr__(self, "pinned", pinned)
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -163,6 +162,12 @@ class SearchSpace:
         {'opt': 'sgd', 'lr': 0.5}
         """
         return SearchSpace(self.domains, self.fixed, {**self.pinned, **values})
+
+    def _pinned(self, path: str, value: Value) -> Value:
+        if path not in self._every:
+            hint = did_you_mean(path, self._every)
+            raise SpaceError(f"no hyperparameter {path!r} in the space: {hint}")
+        return self._every[path].domain.admit(value)
 
     def _reachable(self, dimension: Dimension) -> bool:
         """Whether no pinned choice rules this dimension out."""
@@ -268,6 +273,9 @@ def _check_names(space: SearchSpace) -> None:
             raise SpaceError(
                 f"{dimension.name!r} is both fixed and in the search space"
             )
+    for name in space.fixed:
+        if not isinstance(name, str) or not name:
+            raise SpaceError(f"a name must be text, got {name!r}")
     _check_shadows(space.domains, frozenset())
 
 
