@@ -1,0 +1,175 @@
+"""A summary as JSON: schema `danlu/report@1`; nan and inf are strings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..analysis.summary import Arm, Axis, Row, Summary
+from ..domain import Choice, Value
+from ..jsontext import number_to_json
+from .curves import Panel, panels
+
+SCHEMA = "danlu/report@1"
+COLUMNS = (
+    "number",
+    "kind",
+    "state",
+    "rank",
+    "value",
+    "best_step",
+    "step",
+    "seconds",
+    "reason",
+    "params",
+)
+
+
+def summary_to_json(summary: Summary) -> dict[str, Any]:
+    """The summary as plain dicts, lists, text and numbers, for any program to read.
+
+    Trials stand as columns: entry `k` of every list under `trials` is of one trial, as
+    is entry `k` of a hyperparameter's `places`.
+    """
+    study = summary.study
+    return {
+        "schema": SCHEMA,
+        "study": study.name,
+        "goal": study.goal,
+        "metric": {
+            "name": summary.metric.name,
+            "maximize": summary.metric.maximize,
+            "at": summary.metric.at,
+        },
+        "planned": study.trials,
+        "ended": summary.ended,
+        "valued": summary.valued,
+        "states": {str(state): count for state, count in summary.states.items()},
+        "kinds": {str(kind): count for kind, count in summary.kinds.items()},
+        "best": _row(summary.best),
+        "top": [_row(row) for row in summary.top],
+        "baseline": _baseline(summary),
+        "gain": _number(summary.gain),
+        "fixed": _params(study.fixed),
+        "space": [_axis(axis) for axis in summary.axes],
+        "arms": [_arm(arm) for arm in summary.arms],
+        "groups": [
+            {
+                "state": str(group.state),
+                "reason": group.reason,
+                "trials": list(group.numbers),
+            }
+            for group in summary.groups
+        ],
+        "range": _range(summary),
+        "progress": [
+            [step.number, _number(step.value), _number(step.best)]
+            for step in summary.progress
+        ],
+        "trials": _columns(summary.rows),
+        "other_trials": _columns(summary.others),
+        "curves": [_panel(panel) for panel in panels(summary)],
+        "training_s": summary.training_s,
+        "started_s": summary.started_s,
+        "ended_s": summary.ended_s,
+        "notes": [
+            {"text": note.text, "written_s": note.written_s} for note in summary.notes
+        ],
+    }
+
+
+def _row(row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "number": row.number,
+        "kind": str(row.kind),
+        "state": str(row.state),
+        "rank": row.rank,
+        "value": _number(row.value),
+        "best_step": row.best_step,
+        "step": row.step,
+        "seconds": row.seconds,
+        "reason": row.reason,
+        "params": _params(row.params),
+    }
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    found = [_row(row) or {} for row in rows]
+    return {name: [row[name] for row in found] for name in COLUMNS}
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    return {
+        "path": axis.path,
+        "name": axis.name,
+        "role": axis.role,
+        "domain": _domain(axis),
+        "tried": None if axis.tried is None else list(axis.tried),
+        "options": [[_value(option), count] for option, count in axis.options],
+        "active_in_best": axis.active_in_best,
+        "best": _value(axis.best),
+        "places": list(axis.places),
+    }
+
+
+def _domain(axis: Axis) -> dict[str, Any]:
+    domain = axis.domain
+    if isinstance(domain, Choice):
+        options = [_value(option) for option in domain.options]
+        return {"type": "choice", "options": options, "ordered": domain.ordered}
+    kind = type(domain).__name__.lower()
+    return {"type": kind, "low": domain.low, "high": domain.high, "log": domain.log}
+
+
+def _arm(arm: Arm) -> dict[str, Any]:
+    return {
+        "held": _params(arm.held),
+        "trials": arm.trials,
+        "valued": arm.valued,
+        "infeasible": arm.infeasible,
+        "median": _number(arm.median),
+        "best": _row(arm.best),
+    }
+
+
+def _panel(panel: Panel) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": series.number,
+            "rank": series.rank,
+            "metric": series.metric,
+            "training": series.training,
+            "steps": series.curve.steps.tolist(),
+            "values": [number_to_json(value) for value in series.curve.values.tolist()],
+        }
+        for series in panel.best
+    ]
+
+
+def _baseline(summary: Summary) -> dict[str, Any] | None:
+    baseline = summary.baseline
+    if baseline is None:
+        return None
+    values = [number_to_json(value) for value in baseline.values]
+    return {"values": values, "mean": baseline.mean, "sd": baseline.sd}
+
+
+def _range(summary: Summary) -> dict[str, Any] | None:
+    span = summary.range
+    if span is None:
+        return None
+    return {"low": span.low, "high": span.high, "beyond": span.beyond}
+
+
+def _number(value: float | None) -> float | str | None:
+    return None if value is None else number_to_json(value)
+
+
+def _value(value: Value) -> Value:
+    return number_to_json(value) if isinstance(value, float) else value
+
+
+def _params(params: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: _value(value) for name, value in params.items()}

@@ -1,0 +1,84 @@
+"""A summary as one HTML file that opens offline: no script, no request, print-ready."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from ..analysis.summary import Row, Summary
+from . import figures, words
+from .curves import Panel, panels
+
+WIDE, NARROW = 640, 360  # figures are drawn for both, so that their text stays readable
+MOST_ROWS = 500  # of the table of all trials
+
+
+def html(summary: Summary) -> str:
+    """The report of a study as the text of one HTML file.
+
+    >>> import danlu
+    >>> from danlu.report import html, summarize
+    >>> study = danlu.Study(name="s", goal="Which x?", metric="loss", trials=1,
+    ...                     space={"x": danlu.Float(0, 1)})
+    >>> history = danlu.History(study.search_space, study.objective)
+    >>> "Which x?" in html(summarize(study, history))
+    True
+    """
+    return _template().render(
+        summary=summary,
+        study=summary.study,
+        best=summary.best,
+        names=list(dict.fromkeys(axis.name for axis in summary.axes)),
+        axes=[(axis, figures.axis_plot(summary, axis)) for axis in summary.axes],
+        strips=[(axis, figures.strip(summary, axis)) for axis in summary.axes],
+        progress=_both(figures.progress_plot(summary, width) for width in SIZES),
+        curves=[(panel, _curves(summary, panel)) for panel in panels(summary)],
+        shown=len(figures.shown(summary)),
+        listed=listed(summary),
+    )
+
+
+SIZES = (WIDE, NARROW)
+
+
+def listed(summary: Summary) -> tuple[Row, ...]:
+    """The trials in the table of all: by rank, those without one at the end."""
+    count = len(summary.rows)
+    ordered = sorted(summary.rows, key=lambda row: (row.rank or count + 1, row.number))
+    return (*ordered[:MOST_ROWS], *summary.others[:MOST_ROWS])
+
+
+def exact(row: Row) -> str:
+    """All params of a trial as JSON, with every digit."""
+    return json.dumps(dict(row.params), ensure_ascii=False)
+
+
+def _curves(summary: Summary, panel: Panel) -> Markup:
+    return _both(figures.curves_plot(summary, panel, width) for width in SIZES)
+
+
+def _both(drawn: Iterable[Markup]) -> Markup:
+    wide, narrow = drawn
+    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
+        wide, narrow
+    )
+
+
+@cache
+def _template() -> Template:
+    here = resources.files(__package__)
+    page = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.globals["style"] = Markup((here / "page.css").read_text(encoding="utf-8"))
+    page.globals["words"] = words
+    page.globals["exact"] = exact
+    return page.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))

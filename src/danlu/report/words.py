@@ -1,0 +1,258 @@
+"""Numbers, times and sentences as the reports write them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+from ..analysis.summary import Arm, Axis, Group, Row, Summary
+from ..domain import Choice, Domain, Int, Value
+from ..trial import State
+
+DIGITS = 4
+SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6  # between them no exponent is written
+MOST_NUMBERS = 12  # trial numbers listed in a line
+
+
+def number(value: float | None, digits: int = DIGITS) -> str:
+    """A number with a few significant digits: `0.0312`, `3e-4`, `12,345`.
+
+    >>> [number(value) for value in (0.031249, 3e-4, 12345, 2.5e7, float("nan"))]
+    ['0.03125', '3e-4', '12,345', '2.5e7', 'nan']
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    real = float(value)
+    if not math.isfinite(real):
+        return str(real)
+    if real == 0:
+        return "0"
+    if SMALLEST_PLAIN <= abs(real) < LARGEST_PLAIN:
+        return _plain(real, digits)
+    mantissa, exponent = f"{real:.{digits - 1}e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def _plain(real: float, digits: int) -> str:
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(real))))
+    text = f"{real:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def value_text(value: Value) -> str:
+    """A param's value as text: `adam`, `3e-4`, `yes`, `none`.
+
+    >>> [value_text(value) for value in ("adam", 0.0003, 64, True, None)]
+    ['adam', '3e-4', '64', 'yes', 'none']
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else number(value)
+
+
+def domain_text(domain: Domain) -> str:
+    """A domain as text: `1e-4 to 1, log`, `1 to 4, whole`, `adam, sgd`.
+
+    >>> from danlu.domain import Float
+    >>> domain_text(Float(1e-4, 1.0, log=True))
+    '1e-4 to 1, log'
+    """
+    if isinstance(domain, Choice):
+        between = " < " if domain.ordered else ", "
+        return between.join(value_text(option) for option in domain.options)
+    if domain.low == domain.high:
+        return f"{number(domain.low)} only"
+    whole = ", whole" if isinstance(domain, Int) else ""
+    log = ", log" if domain.log else ""
+    return f"{number(domain.low)} to {number(domain.high)}{whole}{log}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time span: `12 s`, `6 m 11 s`, `3 h 20 m`.
+
+    >>> [duration(seconds) for seconds in (0.42, 371, 12000)]
+    ['0.4 s', '6 m 11 s', '3 h 20 m']
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} m"
+
+
+def moment(unix_s: float | None) -> str:
+    """A point in time, in this machine's time zone: `2026-03-01 21:17`."""
+    if unix_s is None:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_s))
+
+
+def plural(count: int, word: str) -> str:
+    """A count and its word.
+
+    >>> plural(1, "trial"), plural(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def params_text(params: Mapping[str, Value]) -> str:
+    """Params in one line: `lr=3e-4 optimizer=adam`."""
+    return " ".join(f"{name}={value_text(value)}" for name, value in params.items())
+
+
+def varying(summary: Summary, row: Row) -> dict[str, Value]:
+    """The params of a row that the study varies, in the order of the space."""
+    names = dict.fromkeys(axis.name for axis in summary.axes)
+    return {name: row.params[name] for name in names if name in row.params}
+
+
+def numbers_text(numbers: Sequence[int]) -> str:
+    """Trial numbers: `#3, #7 and 40 more`."""
+    shown = ", ".join(f"#{number}" for number in numbers[:MOST_NUMBERS])
+    more = len(numbers) - MOST_NUMBERS
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def standing(summary: Summary) -> str:
+    """How far the study is: `58 of 60 trials ended, 2 running`."""
+    planned = summary.study.trials
+    parts = [f"{summary.ended:,} of {planned:,} trials ended"]
+    for state in (State.RUNNING, State.PAUSED):
+        if summary.states.get(state):
+            parts.append(f"{summary.states[state]:,} {state}")
+    return ", ".join(parts)
+
+
+def timing(summary: Summary) -> str:
+    """When the study ran and how long its trials trained, empty before it began."""
+    if summary.started_s is None:
+        return ""
+    begun = f"begun {moment(summary.started_s)}"
+    trained = f"{duration(summary.training_s)} of training"
+    if summary.ended_s is None:
+        return f"{begun}, {trained}"
+    wall = duration(max(0.0, summary.ended_s - summary.started_s))
+    return f"{begun}, took {wall} ({trained})"
+
+
+def direction(summary: Summary) -> str:
+    """Which way is better: `lower is better`."""
+    return "higher is better" if summary.metric.maximize else "lower is better"
+
+
+def caveat(summary: Summary) -> str:
+    """What the best value is worth before it is confirmed; empty without one."""
+    if summary.best is None:
+        return ""
+    if summary.valued == 1:
+        return "The only trial with a value, on one seed: run more before comparing."
+    return (
+        f"Best of {summary.valued:,}, one seed each: selected, so expect it to be "
+        "worse when trained again. Run confirm before you rely on it."
+    )
+
+
+def nothing_yet(summary: Summary) -> str:
+    """Why there is no best trial."""
+    name = summary.metric.name
+    if not summary.rows:
+        return "No trial has begun yet. Run the study to get a result."
+    if not summary.ended:
+        return f"No trial has ended yet; {plural(len(summary.rows), 'trial')} begun."
+    states = {row.state for row in summary.rows if row.state.ended}
+    if states == {State.INFEASIBLE}:
+        return (
+            f"All {plural(summary.ended, 'trial')} that ended are infeasible: the "
+            "search space holds no place that trains. See the reasons below, and try "
+            "lower learning rates or a smaller model."
+        )
+    if states == {State.FAILED}:
+        return (
+            f"All {plural(summary.ended, 'trial')} that ended have failed: look at the "
+            "reasons below and at the output of one of them."
+        )
+    return f"No trial that ended has a value of {name!r}: see the reasons below."
+
+
+def against_baseline(summary: Summary) -> str:
+    """The baseline's value and how the best one compares, empty without a baseline."""
+    baseline = summary.baseline
+    if baseline is None:
+        return ""
+    spread = "" if baseline.sd is None else f", sd {number(baseline.sd, 2)}"
+    count = len(baseline.values)
+    how = "one seed" if count == 1 else f"mean of {count} seeds{spread}"
+    said = f"Baseline: {number(baseline.mean)} ({how})."
+    if summary.gain is None:
+        return said
+    if summary.gain == 0:
+        return f"{said} The best is equal to it."
+    way = "better" if summary.gain > 0 else "worse"
+    return f"{said} The best is {number(abs(summary.gain), 3)} {way}, before any doubt."
+
+
+def arm_text(arm: Arm) -> str:
+    """What an arm holds: `optimizer=adam`."""
+    return ", ".join(f"{path}={value_text(value)}" for path, value in arm.held.items())
+
+
+def unequal(summary: Summary) -> str:
+    """A remark when the arms were not searched equally, else empty."""
+    counts = {arm.valued for arm in summary.arms}
+    if len(counts) < 2:
+        return ""
+    return (
+        f"The arms have {min(counts):,} to {max(counts):,} trials with a value: the "
+        "best of more is better by luck alone."
+    )
+
+
+def group_text(group: Group) -> str:
+    """A group in one line: `7 infeasible: val_error is nan (#3, #9)`."""
+    reason = group.reason or "no reason given"
+    count = len(group.numbers)
+    return f"{count:,} {group.state}: {reason} ({numbers_text(group.numbers)})"
+
+
+def tried_text(axis: Axis) -> str:
+    """What was tried of a hyperparameter: `2e-4 to 0.7`, `adam 30, sgd 28`."""
+    if axis.options:
+        counts = (f"{value_text(option)} {count:,}" for option, count in axis.options)
+        return ", ".join(counts)
+    if axis.tried is None:
+        return "-"
+    low, high = axis.tried
+    return number(low) if low == high else f"{number(low)} to {number(high)}"
+
+
+def method(summary: Summary) -> str:
+    """How the study was made: sampler, scheduler, seed, what counts as the value."""
+    study = summary.study
+    at = {"best": "best value over the steps", "last": "value at the last step"}
+    parts = [
+        f"Value of a trial: {at[summary.metric.at]} of {summary.metric.name}",
+        f"sampler {_made_by(study.sampler)}",
+        f"scheduler {_made_by(study.scheduler)}",
+        f"seed {study.seed}",
+    ]
+    if study.max_steps is not None:
+        parts.append(f"full training {study.max_steps:,} steps")
+    others = (f"{n:,} {kind}" for kind, n in summary.kinds.items() if n)
+    return f"{', '.join(parts)}. Trials: {', '.join(others) or 'none'}."
+
+
+def _made_by(method_used: object) -> str:
+    if isinstance(method_used, str):
+        return method_used
+    return type(method_used).__name__
