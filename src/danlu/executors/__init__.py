@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .base import Outcome as Outcome
     from .base import Reported as Reported
     from .inline import Inline as Inline
+    from .limits import Limits as Limits
+    from .local import Local as Local
 
 _HOMES = {
     "Event": "base",
@@ -20,6 +22,8 @@ _HOMES = {
     "Exited": "base",
     "Inline": "inline",
     "Launch": "base",
+    "Limits": "limits",
+    "Local": "local",
     "Outcome": "base",
     "Reported": "base",
 }
@@ -29,6 +33,8 @@ __all__ = [
     "Exited",
     "Inline",
     "Launch",
+    "Limits",
+    "Local",
     "Outcome",
     "Reported",
 ]

@@ -16,13 +16,15 @@ from ..trial import Report, Trial
 class Launch:
     """One trial to be started: what it is, and the folder where its files go.
 
-    `metric` names the number that the study is about.
+    `metric` names the number that the study is about, `names` every hyperparameter of
+    its space, also those that this trial does not have.
     """
 
     study: str
     trial: Trial
     metric: str
     folder: Path
+    names: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):

@@ -1,16 +1,14 @@
-"""How a program ended: from its exit code, what we did to it, and its last output."""
+"""What an end means: from the exit code, what we did to it, and its last output."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from .base import Outcome
+from .ended import Cause, Ended
 
 PREEMPTED_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 TAIL_LINES = 40
@@ -21,29 +19,6 @@ _MEMORY = re.compile(
     r"out of memory|OutOfMemoryError|\bMemoryError\b|bad_alloc|"
     r"Cannot allocate memory|can't allocate memory|RESOURCE_EXHAUSTED"
 )
-
-
-class Cause(StrEnum):
-    """Why we ended a program, if we did."""
-
-    NONE = ""
-    STOP = "stop"
-    TIME = "time"
-    MEMORY = "memory"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What `exit.json` holds about one attempt of a trial.
-
-    `code` is the exit code, or minus the number of the signal that killed it. `cause`
-    says why we had asked it to end. `oom_kill`: the kernel ran out of memory meanwhile.
-    """
-
-    attempt: int
-    code: int
-    cause: str = ""
-    oom_kill: bool = False
 
 
 def judged(ended: Ended, tail: str) -> tuple[Outcome, str]:
@@ -91,31 +66,10 @@ def clipped(text: str) -> str:
     return "\n".join(text[-TAIL_BYTES:].splitlines()[-TAIL_LINES:])
 
 
-def write_json(path: Path, document: object) -> None:
-    """Replaces the file at once: readers see the old one or the new one."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(fresh, path)
-
-
-def write_ended(folder: Path, ended: Ended) -> None:
-    """Keeps how an attempt ended."""
-    write_json(folder / "exit.json", asdict(ended))
-
-
-def read_ended(folder: Path, attempt: int) -> Ended | None:
-    """How this attempt ended, None if it has not or another one did."""
-    try:
-        ended = Ended(**json.loads((folder / "exit.json").read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    return ended if ended.attempt == attempt else None
-
-
 def _failure(code: int, tail: str) -> str:
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line), "")
+    said = [line.strip() for line in tail.splitlines() if line.strip()]
     how = f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
-    return f"{how}: {last[:300]}" if last else how
+    return f"{how}: {said[-1][:300]}" if said else how
 
 
 def _signal_name(number: int) -> str:

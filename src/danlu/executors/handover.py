@@ -1,0 +1,74 @@
+"""What a trial is handed: files in its folder, variables in its environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import ExecutorError
+from .base import Launch
+from .command import text
+from .ended import write_json
+
+
+def prepare(launch: Launch) -> None:
+    """Makes the trial's folder ready for a start; what it has reported stays.
+
+    Raises:
+        ExecutorError: the folder cannot be written.
+    """
+    folder = launch.folder
+    try:
+        (folder / "checkpoint").mkdir(parents=True, exist_ok=True)
+        for stale in ("stop", "exit.json", "process.json"):
+            (folder / stale).unlink(missing_ok=True)
+        _end_torn_line(folder / "reports.jsonl")
+        write_json(folder / "params.json", dict(launch.trial.params))
+    except OSError as error:
+        raise ExecutorError(
+            f"cannot write in the trial's folder {folder}: {error.strerror}; "
+            "free the disk or choose another project folder"
+        ) from error
+
+
+def environment(launch: Launch) -> dict[str, str]:
+    """The variables that tell a program which trial it is."""
+    trial, folder = launch.trial, launch.folder
+    budget = "" if trial.budget is None else str(trial.budget)
+    named = {
+        f"DANLU_PARAM_{name.upper()}": text(value)
+        for name, value in trial.params.items()
+        if name.isidentifier() and "\0" not in text(value)
+    }
+    return {
+        **named,
+        "DANLU_STUDY": launch.study,
+        "DANLU_TRIAL": str(trial.number),
+        "DANLU_PARAMS": str(folder / "params.json"),
+        "DANLU_SEED": str(trial.seed),
+        "DANLU_BUDGET": budget,
+        "DANLU_METRIC": launch.metric,
+        "DANLU_REPORT": str(folder / "reports.jsonl"),
+        "DANLU_CHECKPOINT": str(folder / "checkpoint"),
+        "DANLU_FOLDER": str(folder),
+        "DANLU_STOP": str(folder / "stop"),
+        "DANLU_ATTEMPT": str(trial.attempt),
+    }
+
+
+def size_of(path: Path) -> int:
+    """The file's size in bytes, 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _end_torn_line(path: Path) -> None:
+    """Ends a line that a crash cut short, so that the next one starts on its own."""
+    if not size_of(path):
+        return
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")

@@ -1,0 +1,140 @@
+"""A forked child of the process server becomes a trial."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from .. import client
+from . import processes
+from .functions import report_result
+from .wire import Spawn
+
+NAME_PREFIX = "danlu-"
+TERMINATED_CODE = 128 + signal.SIGTERM
+NOT_STARTED_CODE = 127  # as shells have it
+
+
+def process_name(spawn: Spawn) -> str:
+    """The name of a trial's process, as `top` shows it; 15 characters at most."""
+    return f"{NAME_PREFIX}{spawn.number}"[:15]
+
+
+def become(
+    spawn: Spawn, function: Callable[..., Any] | None, descriptors: Sequence[int]
+) -> NoReturn:
+    """Runs the trial and never returns; it closes the server's `descriptors`."""
+    code = NOT_STARTED_CODE
+    try:
+        _detach(spawn)
+        if spawn.words is not None:
+            _run_command(spawn.words, {**os.environ, **spawn.environ})
+        elif function is not None:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            code = _run_function(spawn, function)
+    except BaseException:  # nothing may climb into the server's own code
+        traceback.print_exc()
+    finally:
+        _flush()
+        os._exit(code)
+
+
+def _detach(spawn: Spawn) -> None:
+    """Its own session and files, and no trace of the server's signal handling."""
+    parent = os.getppid()
+    os.setsid()
+    processes.die_with_parent()
+    if os.getppid() != parent:
+        os._exit(NOT_STARTED_CODE)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    output = os.open(os.path.join(spawn.folder, "output.log"), flags, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, standard in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(descriptor, standard)
+    for stream in ("stdout", "stderr"):
+        descriptor = 1 if stream == "stdout" else 2
+        text = open(  # noqa: SIM115  # open until the process ends
+            descriptor,
+            "w",
+            buffering=1,
+            encoding="utf-8",
+            errors="backslashreplace",
+            closefd=False,
+        )
+        setattr(sys, stream, text)
+
+
+def _run_command(words: Sequence[str], environ: dict[str, str]) -> NoReturn:
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(words[0], list(words), environ)
+    except (OSError, ValueError) as error:
+        print(f"danlu: cannot start {words[0]!r}: {error}")
+        _flush()
+        os._exit(NOT_STARTED_CODE)
+
+
+def _run_function(spawn: Spawn, function: Callable[..., Any]) -> int:
+    """Calls the training function as a program of its own; its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _exit_at_once)
+    processes.name_process(process_name(spawn))
+    os.environ.update(spawn.environ)
+    atexit._clear()  # the server's; those that the function registers are run
+    _seed(spawn.seed)
+    live = client.current()
+    try:
+        report_result(live, function(live))
+        code = 0
+    except SystemExit as error:
+        code = _exit_code(error)
+    except BaseException as error:  # the traceback is the trial's output
+        inner = error.__traceback__.tb_next if error.__traceback__ else None
+        traceback.print_exception(error.with_traceback(inner))
+        code = 1
+    atexit._run_exitfuncs()
+    return code
+
+
+def _exit_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    """Lets `finally` blocks run after SIGTERM; a second one changes nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(TERMINATED_CODE)
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _seed(seed: int) -> None:
+    """Seeds the global generators of what has been imported."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # a full disk, or closed by the program
+            continue
