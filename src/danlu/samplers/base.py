@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -28,10 +29,15 @@ class Suggestion:
 class Sampler(ABC):
     """Chooses params. A subclass is a frozen dataclass of its settings.
 
+    `exhaustive`: it goes through a list of its own until that ends. Then it is asked
+    about the whole space, since arms would cut its list in pieces.
+
     >>> import danlu
     >>> issubclass(danlu.samplers.Random, danlu.Sampler)
     True
     """
+
+    exhaustive: ClassVar[bool] = False
 
     @abstractmethod
     def ask(self, history: History, rng: Generator) -> Suggestion | None:

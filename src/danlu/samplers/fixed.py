@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -17,8 +18,6 @@ from .base import Sampler, Suggestion
 class Fixed(Sampler):
     """The params of a list, in order; nothing after its end.
 
-    In a study with arms each arm takes its own entries of the list.
-
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"lr": danlu.Float(0, 1)})
     >>> history = danlu.History(space, danlu.Metric("loss"), position=1)
@@ -31,6 +30,7 @@ class Fixed(Sampler):
     """
 
     points: Sequence[Params]
+    exhaustive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(dict(point) for point in self.points))
@@ -39,11 +39,6 @@ class Fixed(Sampler):
 
     def ask(self, history: History, rng: Generator) -> Suggestion | None:
         """The entry at `history.position`, None after the last."""
-        own = [point for point in self.points if self._belongs(point, history)]
-        if history.position >= len(own):
+        if history.position >= len(self.points):
             return None
-        return Suggestion(history.space.admit(own[history.position]))
-
-    def _belongs(self, point: Params, history: History) -> bool:
-        """Whether a point is this arm's; outside an arm every point is."""
-        return not history.space.pinned or point in history.space
+        return Suggestion(history.space.admit(self.points[history.position]))

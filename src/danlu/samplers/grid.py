@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -42,6 +43,7 @@ class Grid(Sampler):
     """
 
     levels: int | Mapping[str, int | Sequence[Value]] = LEVELS
+    exhaustive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         levels = self.levels

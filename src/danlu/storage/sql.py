@@ -89,14 +89,19 @@ class SqlStorage(Storage):
     ) -> Reserved | None:
         """A new running trial without params; None once `limit` of its kind exist."""
         searches = kind is Kind.SEARCH
-        asked = {"study": study, "more": int(searches), "limit": limit}
-        statement = sql.NEXT_NUMBER if limit is None else sql.NEXT_NUMBER_BELOW
+        asked = {"study": study, "more": int(searches), "kind": kind.value}
         with self._writing() as connection:
-            counted = connection.execute(statement, asked).first()
+            counted = connection.execute(sql.NEXT_NUMBER, asked).first()
             if counted is None:
-                return None
+                raise self._no_study(study)
             version, after, index_after = counted
-            reserved = Reserved(after - 1, index_after - 1 if searches else None)
+            before = index_after - 1
+            if limit is not None and not searches:
+                before = connection.execute(sql.OF_KIND, asked).scalar_one()
+            if limit is not None and before >= limit:
+                connection.rollback()
+                return None
+            reserved = Reserved(after - 1, before if searches else None)
             row = _reserved_row(study, reserved, version, kind, claim)
             connection.execute(insert(trials), row)
         return reserved
@@ -173,7 +178,7 @@ class SqlStorage(Storage):
         with self._reading() as connection:
             version = connection.execute(sql.VERSION, {"study": study}).scalar()
             if version is None:
-                raise StorageError(f"no study number {study} in {self._place}")
+                raise self._no_study(study)
             if version == since:
                 return Changes(version, (), ())
             span = {"study": study, "after": since, "until": version}
@@ -295,8 +300,11 @@ class SqlStorage(Storage):
         """The study's next version; its row stays locked until the commit."""
         version = connection.execute(sql.NEXT_VERSION, {"study": study}).scalar()
         if version is None:
-            raise StorageError(f"no study number {study} in {self._place}")
+            raise self._no_study(study)
         return int(version)
+
+    def _no_study(self, study: int) -> StorageError:
+        return StorageError(f"no study number {study} in {self._place}")
 
     def _open(self) -> None:
         self._engine = self._connect()

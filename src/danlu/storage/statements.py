@@ -43,7 +43,11 @@ NEXT_NUMBER = (
     .values(_NEXT)
     .returning(studies.c.version, studies.c.next_number, studies.c.next_index)
 )
-NEXT_NUMBER_BELOW = NEXT_NUMBER.where(studies.c.next_index < bindparam("limit"))
+OF_KIND = (
+    select(func.count())
+    .select_from(trials)
+    .where(trials.c.study_id == _STUDY, trials.c.kind == bindparam("kind"))
+)
 
 STANDING = select(trials.c.state, trials.c.attempt).where(_THIS_TRIAL)
 RELEASED = delete(trials).where(_THIS_TRIAL, trials.c.params.is_(None))

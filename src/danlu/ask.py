@@ -1,0 +1,182 @@
+"""ASK: the next trial of a study, from the queue, the scheduler and the sampler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from numpy.random import Generator, SeedSequence, default_rng
+
+from . import recipes
+from .errors import StudyError
+from .memory import Memory
+from .owner import host
+from .samplers.base import Sampler, Suggestion
+from .schedulers.base import Resume, Scheduler, Start
+from .storage.base import Claim, Holding, Reserved, Storage
+from .study import Study
+from .trial import Kind, State, Trial
+
+# One number for each kind, so that a confirm trial never repeats a search trial's seed.
+_KIND_SEEDS: Mapping[Kind, int] = {Kind.SEARCH: 0, Kind.BASELINE: 1, Kind.CONFIRM: 2}
+
+
+@dataclass
+class Asker:
+    """Asks for the trials of one study on behalf of one process."""
+
+    memory: Memory
+    storage: Storage
+    claim: Claim
+    exhausted: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        study = self.memory.study
+        self.sampler = sampler_of(study)
+        self.scheduler = scheduler_of(study)
+
+    def ask(self) -> Trial | None:
+        """A trial to be run now, claimed for this process; None when there is none."""
+        self.memory.refresh()
+        return self._from_queue() or self._baseline() or self._from_scheduler()
+
+    def refill(self, holding: Holding) -> Trial | None:
+        """The trial behind a number whose process died before it wrote the params."""
+        reserved = Reserved(holding.number, holding.index)
+        if holding.kind is Kind.SEARCH:
+            return self._filled(reserved, Start())
+        if holding.kind is Kind.BASELINE and self.memory.study.baseline is not None:
+            return self._filled_baseline(reserved)
+        self.storage.release(self.memory.study_id, holding.number)
+        return None
+
+    def _from_queue(self) -> Trial | None:
+        for waiting in self.memory.waiting():
+            started = self._started(waiting, waiting.budget)
+            if started is not None:
+                return started
+        return None
+
+    def _baseline(self) -> Trial | None:
+        if self.memory.study.baseline is None or self.memory.has(Kind.BASELINE):
+            return None
+        study_id = self.memory.study_id
+        reserved = self.storage.reserve(study_id, Kind.BASELINE, self.claim, limit=1)
+        return None if reserved is None else self._filled_baseline(reserved)
+
+    def _from_scheduler(self) -> Trial | None:
+        if self.exhausted:
+            return None
+        memory = self.memory
+        rng = trial_rng(memory.study, len(memory.history().trials))
+        choice = self.scheduler.next(memory.history(), rng)
+        if isinstance(choice, Resume):
+            return self._started(memory.trial(choice.number), choice.budget)
+        if choice is None:
+            return None
+        study_id, limit = memory.study_id, memory.study.trials
+        reserved = self.storage.reserve(study_id, Kind.SEARCH, self.claim, limit)
+        return None if reserved is None else self._filled(reserved, choice)
+
+    def _started(self, paused: Trial, budget: int | None) -> Trial | None:
+        """A paused trial as it goes on, None if another process was first."""
+        started = replace(
+            paused,
+            state=State.RUNNING,
+            budget=self.memory.study.max_steps if budget is None else budget,
+            attempt=paused.attempt + 1,
+            waiting=False,
+            reason="",
+            started_s=paused.started_s or time.time(),
+            ended_s=None,
+            host=host(),
+        )
+        study_id = self.memory.study_id
+        if not self.storage.move(study_id, paused, started, claim=self.claim):
+            self.memory.refresh()
+            return None
+        self.memory.keep(started)
+        return started
+
+    def _filled_baseline(self, reserved: Reserved) -> Trial:
+        params = self.memory.study.baseline or {}
+        return self._written(reserved, Kind.BASELINE, Start(params=params))
+
+    def _filled(self, reserved: Reserved, start: Start) -> Trial | None:
+        """A search trial with its params; None when there is nothing left to try."""
+        self.memory.refresh()  # all with smaller numbers that are known by now
+        try:
+            suggestion = self._suggested(reserved, start)
+            if suggestion is not None:
+                params = self.memory.study.search_space.admit(suggestion.params)
+        except BaseException:
+            self.storage.release(self.memory.study_id, reserved.number)
+            raise
+        if suggestion is None:
+            self.storage.release(self.memory.study_id, reserved.number)
+            self.exhausted = True
+            return None
+        chosen = replace(start, params=params)
+        return self._written(reserved, Kind.SEARCH, chosen, suggestion)
+
+    def _suggested(self, reserved: Reserved, start: Start) -> Suggestion | None:
+        """The arms are asked in turn, each about its own space and trials."""
+        if start.params is not None:
+            return Suggestion(start.params)
+        memory, index = self.memory, reserved.index or 0
+        arms = 1 if self.sampler.exhaustive else len(memory.study.arms)
+        arm = None if arms == 1 else index % arms
+        history = memory.arm_history(arm, position=index // arms)
+        return self.sampler.ask(history, trial_rng(memory.study, reserved.number))
+
+    def _written(
+        self,
+        reserved: Reserved,
+        kind: Kind,
+        start: Start,
+        suggestion: Suggestion | None = None,
+    ) -> Trial:
+        study = self.memory.study
+        trial = Trial(
+            number=reserved.number,
+            params=start.params or {},
+            kind=kind,
+            index=reserved.index,
+            budget=study.max_steps if start.budget is None else start.budget,
+            parent=start.parent,
+            seed=trial_seed(study, kind, reserved.number),
+            sampler_note=suggestion.note if suggestion else {},
+            scheduler_note=start.note,
+            started_s=time.time(),
+            host=host(),
+        )
+        self.storage.fill(self.memory.study_id, trial)
+        self.memory.keep(trial)
+        return trial
+
+
+def sampler_of(study: Study) -> Sampler:
+    """The study's sampler, found by name where it is a name."""
+    own = study.sampler
+    return recipes.sampler(own) if isinstance(own, str) else own
+
+
+def scheduler_of(study: Study) -> Scheduler:
+    """The study's scheduler, found by name where it is a name."""
+    own = study.scheduler
+    found = recipes.scheduler(own) if isinstance(own, str) else own
+    if not isinstance(found, Scheduler):
+        raise StudyError(f"a scheduler is a Scheduler or its name, got {found!r}")
+    return found
+
+
+def trial_rng(study: Study, number: int) -> Generator:
+    """The random generator for choices about the trial `number`."""
+    return default_rng([study.seed, number])
+
+
+def trial_seed(study: Study, kind: Kind, number: int) -> int:
+    """The seed that a trial trains with; below 2**31, which every library takes."""
+    sequence = SeedSequence([study.seed, _KIND_SEEDS[kind], number])
+    return int(sequence.generate_state(1)[0] >> 1)

@@ -1,0 +1,42 @@
+"""Where a project keeps its trials' files."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+_MOST_BYTES = 200  # file systems take 255 for a name
+
+
+def folder_beside(url: str) -> Path:
+    """The folder for the trials of the database `url`: beside it, new for `:memory:`.
+
+    >>> folder_beside("/data/tuning.db").as_posix()
+    '/data/tuning.trials'
+    """
+    if url in (":memory:", "sqlite://"):
+        return Path(tempfile.mkdtemp(prefix="danlu-"))
+    path = Path(url.removeprefix("sqlite:///")).absolute()
+    own = path.parent.name == ".danlu"
+    return path.parent if own else path.with_suffix(".trials")
+
+
+def folder_name(study: str) -> str:
+    """A study's name as the name of a folder, safe on every file system.
+
+    >>> folder_name("digits/mlp"), folder_name("..")
+    ('digits%2Fmlp', '%2E.')
+    """
+    kept = [c if c.isalnum() or c in "-_. " else _escaped(c) for c in study]
+    if study[0] in ". ":
+        kept[0] = _escaped(study[0])
+    name = "".join(kept)
+    if len(name.encode()) <= _MOST_BYTES:
+        return name
+    digest = hashlib.sha256(study.encode()).hexdigest()[:16]
+    return f"{study[:20] if study[:20].isalnum() else ''}-{digest}"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())

@@ -1,0 +1,121 @@
+"""Samplers and schedulers by name, and named methods made by joining parts.
+
+Others' parts are found by the entry points `danlu.samplers` and `danlu.schedulers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+from . import samplers, schedulers
+from .errors import StudyError, did_you_mean
+from .samplers.base import Sampler
+from .schedulers.base import Scheduler
+
+Part = TypeVar("Part", Sampler, Scheduler)
+
+_SAMPLERS: Mapping[str, type[Sampler]] = {
+    "quasi_random": samplers.QuasiRandom,
+    "random": samplers.Random,
+    "grid": samplers.Grid,
+    "fixed": samplers.Fixed,
+}
+_SCHEDULERS: Mapping[str, type[Scheduler]] = {
+    "full": schedulers.Full,
+    "median": schedulers.Median,
+}
+
+
+def sampler(name: str) -> Sampler:
+    """The sampler that goes by `name`, with its default settings.
+
+    `auto` is quasi-random search: the right choice while one explores (rule D11).
+
+    >>> import danlu
+    >>> danlu.recipes.sampler("auto")
+    QuasiRandom(sequence='sobol')
+
+    Raises:
+        StudyError: nothing goes by that name, or it does not work without settings.
+    """
+    if name == "auto":
+        return samplers.QuasiRandom()
+    return _made(sampler_class(name), name)
+
+
+def scheduler(name: str) -> Scheduler:
+    """The scheduler that goes by `name`, with its default settings.
+
+    >>> import danlu
+    >>> danlu.recipes.scheduler("median")
+    Median(min_steps=1, min_trials=5)
+
+    Raises:
+        StudyError: nothing goes by that name, or it does not work without settings.
+    """
+    return _made(scheduler_class(name), name)
+
+
+def sampler_class(name: str) -> type[Sampler]:
+    """The class of the sampler that goes by `name`."""
+    return _named(name, "sampler", _SAMPLERS)
+
+
+def scheduler_class(name: str) -> type[Scheduler]:
+    """The class of the scheduler that goes by `name`."""
+    return _named(name, "scheduler", _SCHEDULERS)
+
+
+def sampler_names() -> list[str]:
+    """Every name that `sampler` knows."""
+    return ["auto", *_SAMPLERS, *_advertised("sampler")]
+
+
+def scheduler_names() -> list[str]:
+    """Every name that `scheduler` knows."""
+    return [*_SCHEDULERS, *_advertised("scheduler")]
+
+
+def name_of(part: Sampler | Scheduler) -> str:
+    """The name under which a sampler or scheduler is kept.
+
+    Raises:
+        StudyError: its class goes by no name, so a stored study could not find it.
+    """
+    for known in (_SAMPLERS, _SCHEDULERS):
+        for name, own in known.items():
+            if type(part) is own:
+                return name
+    for role in ("sampler", "scheduler"):
+        for name, entry in _advertised(role).items():
+            if entry == f"{type(part).__module__}:{type(part).__qualname__}":
+                return name
+    kind = type(part).__name__
+    raise StudyError(
+        f"{kind} goes by no name: advertise it as an entry point `danlu.samplers` or "
+        "`danlu.schedulers`, so that a stored study finds it again"
+    )
+
+
+def _made(own: type[Part], name: str) -> Part:
+    try:
+        return own()
+    except TypeError as error:
+        raise StudyError(f"{name!r} needs settings of its own: {error}") from error
+
+
+def _named(name: str, role: str, known: Mapping[str, type[Part]]) -> type[Part]:
+    if name in known:
+        return known[name]
+    for entry in entry_points(group=f"danlu.{role}s", name=name):
+        found: type[Part] = entry.load()
+        return found
+    hint = did_you_mean(name, [*known, *_advertised(role)])
+    raise StudyError(f"no {role} {name!r}: {hint}")
+
+
+def _advertised(role: str) -> dict[str, str]:
+    found = entry_points(group=f"danlu.{role}s")
+    return {entry.name: entry.value for entry in found}

@@ -1,0 +1,106 @@
+"""TELL: what becomes of a trial after its reports, and at its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from .executors.base import Exited, Outcome
+from .memory import Memory
+from .schedulers.base import Scheduler, Verdict
+from .trial import Report, State, Trial
+
+MOST_FAILURES = 2  # a trial that failed once is tried again: machines have bad moments
+_SHOWN_CHARS = 300  # of a reason; the whole is in the trial's output
+
+
+def diverged(metric: str, reports: Sequence[Report]) -> str:
+    """Why a trial has diverged, in words; empty if it has not.
+
+    >>> diverged("loss", [Report(3, {"loss": math.nan})])
+    'diverged: loss is nan at step 3'
+    """
+    for report in reports:
+        value = report.metrics.get(metric)
+        if value is not None and not math.isfinite(value):
+            return f"diverged: {metric} is {value} at step {report.step}"
+    return ""
+
+
+def ending(
+    trial: Trial, memory: Memory, scheduler: Scheduler, reports: Sequence[Report]
+) -> tuple[State, str] | None:
+    """The state that a running trial is to go to after new reports, and why.
+
+    None while it goes on. `trial` has the reports already.
+    """
+    reason = diverged(memory.study.objective.name, reports)
+    if reason:
+        return State.INFEASIBLE, reason
+    if not trial.kind.judged:
+        return None
+    history = memory.arm_history(memory.arm_of(trial.number))
+    verdict = scheduler.judge(trial, history)
+    if verdict is Verdict.STOP:
+        name = type(scheduler).__name__.lower()
+        return State.STOPPED, f"stopped early by {name} at step {trial.step}"
+    if verdict is Verdict.PAUSE:
+        return State.PAUSED, f"paused at step {trial.step}"
+    return None
+
+
+def ended(trial: Trial, exited: Exited, metric: str) -> Trial:
+    """The trial after its program ended by itself, or was ended by a limit.
+
+    A failed one with tries left comes back as running, to be started again; a
+    preempted one as paused and waiting.
+    """
+    reason = exited.reason[:_SHOWN_CHARS]
+    if exited.outcome is Outcome.DONE:
+        return _completed(trial, metric)
+    if exited.outcome is Outcome.PREEMPTED:
+        return queued(trial, reason)
+    if exited.outcome is Outcome.FAILED:
+        return _failed(trial, reason)
+    return closed(trial, State.INFEASIBLE, f"{exited.outcome.value}: {reason}")
+
+
+def closed(trial: Trial, state: State, reason: str = "") -> Trial:
+    """The trial in a final (or paused) state."""
+    return replace(trial, state=state, reason=reason, ended_s=time.time())
+
+
+def queued(trial: Trial, reason: str) -> Trial:
+    """The trial put back in the queue, to go on from its checkpoint."""
+    return replace(closed(trial, State.PAUSED, reason), waiting=True)
+
+
+def again(trial: Trial) -> Trial:
+    """An ended trial put back in the queue because the user asked for it."""
+    reason = f"to be run again; it was {trial.state.value}"
+    return replace(queued(trial, reason), failures=0)
+
+
+def _completed(trial: Trial, metric: str) -> Trial:
+    curve = trial.curves.get(metric)
+    if curve is not None and len(curve):
+        return closed(trial, State.COMPLETED)
+    return _failed(trial, _unreported(trial.curves, metric))
+
+
+def _unreported(curves: Mapping[str, object], metric: str) -> str:
+    if not curves:
+        return f"ended without reporting {metric!r}, or anything at all"
+    reported = ", ".join(repr(name) for name in curves)
+    return f"ended without reporting {metric!r}; it reported {reported}"
+
+
+def _failed(trial: Trial, reason: str) -> Trial:
+    failures = trial.failures + 1
+    if failures < MOST_FAILURES:
+        return replace(
+            trial, failures=failures, attempt=trial.attempt + 1, reason=reason
+        )
+    return replace(closed(trial, State.FAILED, reason), failures=failures)
