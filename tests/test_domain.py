@@ -83,20 +83,12 @@ def test_the_bounds_are_reached_from_the_ends_of_the_interval(
 ) -> None:
     ends = (domain.decode(0.0), domain.decode(1.0))
 
-    if isinstance(domain, Float) or domain.high < 10**12:
-        assert ends == (domain.low, domain.high)
-    assert domain.low <= ends[0] <= ends[1] <= domain.high
+    assert ends == (domain.low, domain.high)
 
 
 @given(st.one_of(floats(), near_floats(), ints(), near_ints()), unit, unit)
 def test_decoding_keeps_the_order(domain: Float | Int, u: float, v: float) -> None:
     assert domain.decode(min(u, v)) <= domain.decode(max(u, v))
-
-
-@given(floats())
-def test_a_bound_comes_back_from_its_place(domain: Float) -> None:
-    for bound in (domain.low, domain.high):
-        assert bound == domain.decode(domain.encode(bound))
 
 
 @given(choices)
@@ -121,8 +113,8 @@ def test_every_whole_number_of_a_short_range_is_reached(domain: Int) -> None:
         Float(0.0, 5e-324),
         Float(5e-324, 1e-323, log=True),
         Float(-sys.float_info.max, sys.float_info.max),
-        Float(1.0, sys.float_info.max, log=True),
-        Float(5e-324, sys.float_info.max, log=True),
+        Float(1.0, 1e308, log=True),
+        Float(5e-324, 1e308, log=True),
         Float(1.0, math.nextafter(1.0, 2), log=True),
         Float(1e300, math.nextafter(1e300, math.inf), log=True),
         Float(1e15, 1e15 + 1),
@@ -133,6 +125,9 @@ def test_every_whole_number_of_a_short_range_is_reached(domain: Int) -> None:
         Int(2**60, 2**60, log=True),
         Int(10**15, 10**15 + 3, log=True),
         Int(1, 10**12 + 1, log=True),
+        Int(1, 1630383298545, log=True),
+        Int(1, 1630383298555, log=True),
+        Int(1630383298549, 10**300, log=True),
         Int(-(10**400), 10**400),
     ],
     ids=str,
@@ -238,7 +233,7 @@ def test_numpy_values_become_plain_ones() -> None:
         (lambda: Int(3, 1), "needs low <= high, got low=3, high=1"),
         (lambda: Int(0, 1.5), "high=1.5: use Float for fractions"),  # type: ignore[arg-type]
         (lambda: Int(-1, 5, log=True), "needs low > 0, got low=-1"),
-        (lambda: Int(1, 10**400, log=True), "needs high <= 1.79"),
+        (lambda: Int(1, 10**400, log=True), "needs high <= 1e\\+308"),
         (lambda: Choice([]), "at least one option, got none"),
         (lambda: Choice("adam"), "needs a list of options"),
         (lambda: Choice(["a", "a"]), "'a' stands twice"),

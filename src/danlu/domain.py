@@ -7,7 +7,6 @@ hyperparameters of its own with each option, to any depth.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,7 +22,7 @@ Value: TypeAlias = str | int | float | bool | None
 # Floats are given out with 12 significant digits, so that `encode` and `decode` undo
 # each other exactly: the cube's 2**-53 is finer than that over any range of floats.
 DIGITS = 12
-LARGEST = sys.float_info.max  # of what has a logarithm that can be undone
+LARGEST = 1e308  # the logarithm of what is larger cannot be undone
 NARROW = 10**6  # with high / low - 1 below 1 / NARROW, a logarithm is a straight line
 
 
@@ -140,16 +139,22 @@ class Int:
 
     def decode(self, u: float) -> int:
         """The value at `u` in [0, 1]."""
-        if self._curved:
-            low, high = math.log(self.low), math.log(self.high + 1)
-            value = _rounded_int(math.exp(low + u * (high - low)))
-        else:
+        if not self._curved:
             value = self.low + math.floor(Fraction(u) * self._count)
-        return min(max(value, self.low), self.high)
+            return min(value, self.high)
+        if u in (0, 1):
+            return self.high if u else self.low
+        low, high = math.log(self.low), math.log(self.high + 1)
+        value = _rounded_int(math.exp(min(low + u * (high - low), high)))
+        if value <= _rounded_int(self.low):
+            return self.low
+        return value if value < _rounded_int(self.high) else self.high
 
     def encode(self, value: int) -> float:
         """The middle of the stretch of [0, 1] that stands for `value`."""
         if self._curved:
+            if value >= 10**DIGITS and value in (self.low, self.high):
+                return float(value == self.high)
             low, high = math.log(self.low), math.log(self.high + 1)
             middle = (math.log(value) + math.log(value + 1)) / 2
             return min(max((middle - low) / (high - low), 0.0), 1.0)
