@@ -21,6 +21,7 @@ from ..trial import Curve, Kind, State, Trial
 TOP_ROWS = 10  # rows of the table of the best
 LEADING = 5  # trials whose curves are worth a color of their own
 TOP_SHARE = 0.1  # "the best 10 %", playbook A1
+MIN_FULL = 5  # full trainings before they alone tell what is usual
 CLIP_IQRS = 3.0  # values further than this beyond the median go to the rim
 NO_VALUE = (State.INFEASIBLE, State.FAILED)
 
@@ -375,17 +376,20 @@ def _gain(metric: Metric, best: Row | None, baseline: Spread | None) -> float | 
 
 
 def _range(metric: Metric, rows: Sequence[Row]) -> Range | None:
-    """All values, but for those far worse than the median."""
-    values = np.array([row.value for row in rows if row.value is not None])
-    if not len(values):
+    """All values, but for those far worse than the median of the full trainings."""
+    losses: dict[State, list[float]] = {state: [] for state in State}
+    for row in rows:
+        if row.value is not None:
+            losses[row.state].append(-row.value if metric.maximize else row.value)
+    signed = np.array([loss for own in losses.values() for loss in own])
+    if not len(signed):
         return None
-    signed = -values if metric.maximize else values
-    lower, median, upper = np.quantile(signed, (0.25, 0.5, 0.75))
-    limit = median + CLIP_IQRS * (upper - lower)
-    if upper == lower:
-        limit = np.max(signed)
-    kept = values[signed <= limit]
-    return Range(float(kept.min()), float(kept.max()), len(values) - len(kept))
+    full = losses[State.COMPLETED]
+    usual = full if len(full) >= MIN_FULL else signed
+    lower, median, upper = np.quantile(usual, (0.25, 0.5, 0.75))
+    limit = median + CLIP_IQRS * (upper - lower) if upper > lower else np.max(signed)
+    kept = [metric.value(loss) for loss in signed.tolist() if loss <= limit]
+    return Range(min(kept), max(kept), len(signed) - len(kept))
 
 
 def _progress(metric: Metric, ranked: Sequence[Trial]) -> tuple[BestSoFar, ...]:

@@ -77,21 +77,15 @@ def progress_plot(summary: Summary, width: int) -> Markup:
     frame = _Frame(summary, 58.0, width - 14.0, 14.0, height - 44.0)
     count = svg.Scale(1, max(len(steps), 2), frame.left, frame.right)
     thin = range(0, len(steps), max(1, math.ceil(len(steps) / MOST_DOTS)))
-    own = [(count(k + 1), frame.up(steps[k].value)) for k in thin]
-    line: list[svg.Dot] = []
-    for k, step in enumerate(steps, start=1):
-        y = frame.up(step.best)
-        if line and line[-1][1] != y:
-            line.append((count(k), line[-1][1]))
-            line.append((count(k), y))
-        elif not line:
-            line.append((count(k), y))
-    if line:
-        line.append((count(len(steps)), line[-1][1]))
+    drawn = [(count(k + 1), steps[k].value) for k in thin]
+    near = ((x, frame.up(value)) for x, value in drawn if not frame.beyond(value))
+    far = ((x, frame.up(value)) for x, value in drawn if frame.beyond(value))
+    line = _stairs([(count(k), frame.up(step.best)) for k, step in enumerate(steps, 1)])
     parts = [
         *frame.back(),
         *svg.step_axis(count, frame.bottom, "trials that ended with a value"),
-        svg.dots(own, "dot"),
+        svg.dots(near, "dot"),
+        svg.triangles(far, "beyond", not summary.metric.maximize),
         svg.polyline(line, "series c1"),
     ]
     label = f"best {summary.metric.name} so far over {plural(len(steps), 'trial')}"
@@ -143,7 +137,7 @@ class _Frame:
     @property
     def rim(self) -> float:
         """Where trials without a value are drawn: beyond the worse end."""
-        return self.bottom - 1 if self.summary.metric.maximize else self.top - 10
+        return self.bottom - 1 if self.summary.metric.maximize else self.top - 12
 
     def across(self, place: float) -> float:
         return self.left + 6 + place * (self.right - self.left - 12)
@@ -195,7 +189,9 @@ def _marks(
     for row, at in top[:MOST_NAMED]:
         kind = "best" if row.rank == 1 else "named"
         words = f"#{row.number}: {number(row.value)}, "
-        yield svg.target(at, kind, words + params_text(varying(summary, row)))
+        radius = 4.6 if row.rank == 1 else 3.4
+        params = params_text(varying(summary, row))
+        yield svg.target(at, kind, words + params, radius)
 
 
 def _where(near: Sequence[tuple[Row, svg.Dot]], *states: State) -> Iterator[svg.Dot]:
@@ -251,6 +247,15 @@ def _label_values(domain: Float | Int, width: float) -> list[float]:
         if min(gaps) * width > LABEL_ROOM:
             labels.append(value)
     return list(dict.fromkeys(labels))
+
+
+def _stairs(places: Sequence[svg.Dot]) -> list[svg.Dot]:
+    """The corners of stairs through `places`, and the last of them."""
+    corners = list(places[:1])
+    for x, y in places[1:]:
+        if y != corners[-1][1]:
+            corners += [(x, corners[-1][1]), (x, y)]
+    return [*corners, (places[-1][0], corners[-1][1])] if corners else []
 
 
 def _curve_scale(curves: Iterable[Curve], start: float, end: float) -> svg.Scale:

@@ -153,7 +153,7 @@ def step_axis(scale: Scale, y: float, name: str) -> list[str]:
     """Labels of an axis of whole numbers below the plot, and its name."""
     ticks = [tick for tick in scale.ticks(6) if tick == int(tick)]
     found = [text(scale(tick), y + 16, number(int(tick))) for tick in ticks]
-    return [*found, text((scale.start + scale.end) / 2, y + 33, name, "label mid soft")]
+    return [*found, text((scale.start + scale.end) / 2, y + 33, name, "label mid")]
 
 
 def fitted(words: str, width: float) -> str:

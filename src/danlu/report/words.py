@@ -10,8 +10,9 @@ from ..analysis.summary import Arm, Axis, Group, Row, Summary
 from ..domain import Choice, Domain, Int, Value
 from ..trial import State
 
-DIGITS = 4
+DIGITS, PARAM_DIGITS = 4, 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6  # between them no exponent is written
+EQUAL_ENOUGH = 1.2  # of the most trials of an arm to the fewest
 MOST_NUMBERS = 12  # trial numbers listed in a line
 
 
@@ -52,7 +53,7 @@ def value_text(value: Value) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else number(value)
+    return value if isinstance(value, str) else number(value, PARAM_DIGITS)
 
 
 def domain_text(domain: Domain) -> str:
@@ -199,7 +200,7 @@ def against_baseline(summary: Summary) -> str:
     if summary.gain == 0:
         return f"{said} The best is equal to it."
     way = "better" if summary.gain > 0 else "worse"
-    return f"{said} The best is {number(abs(summary.gain), 3)} {way}, before any doubt."
+    return f"{said} The best is {number(abs(summary.gain), 3)} {way}, unconfirmed."
 
 
 def arm_text(arm: Arm) -> str:
@@ -209,8 +210,8 @@ def arm_text(arm: Arm) -> str:
 
 def unequal(summary: Summary) -> str:
     """A remark when the arms were not searched equally, else empty."""
-    counts = {arm.valued for arm in summary.arms}
-    if len(counts) < 2:
+    counts = [arm.valued for arm in summary.arms]
+    if not counts or max(counts) <= EQUAL_ENOUGH * min(counts):
         return ""
     return (
         f"The arms have {min(counts):,} to {max(counts):,} trials with a value: the "
@@ -233,7 +234,8 @@ def tried_text(axis: Axis) -> str:
     if axis.tried is None:
         return "-"
     low, high = axis.tried
-    return number(low) if low == high else f"{number(low)} to {number(high)}"
+    first, last = (number(value, PARAM_DIGITS) for value in (low, high))
+    return first if low == high else f"{first} to {last}"
 
 
 def method(summary: Summary) -> str:
