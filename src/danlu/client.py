@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import SupportsFloat, SupportsIndex
 
 MAX_STEP = 2**63 - 1  # what a database keeps as a whole number
 
@@ -83,7 +84,7 @@ class LiveTrial:
         """Whether the trial has been asked to end."""
         return self._channel.stopping()
 
-    def report(self, step: int, **metrics: float) -> bool:
+    def report(self, step: SupportsIndex, **metrics: SupportsFloat) -> bool:
         """True when training may go on, False when it is to end now.
 
         It ends at its budget, or when it was asked to. Numpy scalars and tensors of one
@@ -116,7 +117,7 @@ def current(
     return _from_environment(path)
 
 
-def report(step: int, **metrics: float) -> bool:
+def report(step: SupportsIndex, **metrics: SupportsFloat) -> bool:
     """True when training may go on: `current().report(...)`."""
     return current().report(step, **metrics)
 

@@ -146,8 +146,11 @@ class Server:
         """Kills every trial at once; none of this is an end that they came to."""
         for pid in self._running:
             processes.signal_group(pid, signal.SIGKILL)
-        for pid in processes.children():
-            _kill(pid)
+        with suppress(ChildProcessError):  # nobody is left
+            while True:
+                for pid in processes.children():  # each death may bring new orphans
+                    _kill(pid)
+                os.waitpid(-1, 0)
 
 
 def main() -> None:
