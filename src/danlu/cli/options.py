@@ -1,0 +1,20 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+STUDY = click.argument("study", required=False)
+PROJECT = click.option(
+    "--project",
+    "place",
+    metavar="DIR",
+    envvar="DANLU_PROJECT",
+    help="The folder whose .danlu to use (default: the nearest one upward).",
+)
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document instead of text."
+)
+OF_STUDY = click.option(
+    "--study", "-s", "study", metavar="STUDY", help="Of which study (default: newest)."
+)

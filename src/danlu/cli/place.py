@@ -1,0 +1,65 @@
+"""Where the project is: the nearest folder upward with a `.danlu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import StudyError
+
+if TYPE_CHECKING:
+    from ..project import Project
+
+FOLDER = ".danlu"
+DATABASE = "danlu.db"
+LAUNCH = "launch.json"
+
+
+def existing(given: str | None) -> Project:
+    """The project that is already there.
+
+    Raises:
+        StudyError: there is none.
+    """
+    path = database(given)
+    if not path.is_file():
+        where = f"at {path}" if given else f"in {Path.cwd()} or above"
+        raise StudyError(
+            f"no project {where}: `danlu run` makes one, --project DIR names another"
+        )
+    return _opened(path)
+
+
+def existing_or_new(given: str | None) -> Project:
+    """The project that is there, or a new one in this folder."""
+    path = database(given)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _opened(path)
+
+
+def database(given: str | None) -> Path:
+    """The path of the project's database, whether it exists or not.
+
+    `given` is the folder that holds `.danlu`, the `.danlu` itself, or a database.
+    """
+    if given:
+        path = Path(given)
+        if path.suffix in (".db", ".sqlite") or path.is_file():
+            return path
+        return (path if path.name == FOLDER else path / FOLDER) / DATABASE
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FOLDER / DATABASE).is_file():
+            return folder / FOLDER / DATABASE
+    return here / FOLDER / DATABASE
+
+
+def launch_path(project: Project, study: str) -> Path:
+    """Where it is kept how a study's trials are started."""
+    return project.trial_folder(project.study(study), 0).parent / LAUNCH
+
+
+def _opened(path: Path) -> Project:
+    from ..project import open as open_project
+
+    return open_project(path)

@@ -1,0 +1,161 @@
+"""`danlu run`: a study's trials, from its file or from the command line alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import NO_RESULT
+from .options import PROJECT
+from .place import existing_or_new, launch_path
+from .stated import WithProgram, stated, study_options
+from .words import best_text, counts_text, params_text, progress_counts, say
+
+if TYPE_CHECKING:
+    from ..history import History
+    from ..loop import Progress
+    from ..project import Project
+    from ..study import Study
+    from ..studyfile import Program, StudyFile
+
+_SHOWN = 5
+
+
+@click.command(cls=WithProgram)
+@click.argument("target", required=False, metavar="[FILE | train.py:function]")
+@study_options
+@PROJECT
+@click.option("--dry-run", is_flag=True, help="Show the first trials; run nothing.")
+@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    target: str | None,
+    *,
+    place: str | None,
+    dry_run: bool,
+    plain: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> int:
+    """Run a study, or go on with it: its trials are a total.
+
+    The study is stated by a file (study.yaml here by default), by options alone, or by
+    both. A program may follow `--`; {lr} in it stands for the value of lr, {args} for
+    all params.
+
+    \b
+    danlu run
+    danlu run study.yaml --trials 200
+    danlu run train.py:train -p 'lr=1e-4..1e-1:log' --min val_loss --trials 20
+    danlu run -p 'lr=1e-4..1e-1:log' -p 'opt=sgd|adam' --min val_loss --trials 50 \\
+        -- python train.py --lr {lr} --opt {opt}
+    """
+    from .programs import check_words
+    from .progress import watcher
+
+    file = stated(target, ctx.obj, options)
+    check_words(file)
+    if dry_run:
+        _rehearsed(file)
+        return 0
+    with existing_or_new(place) as project:
+        _warn_on_stderr()
+        study = project.plan(file.study)
+        watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
+        return run_to_end(project, study, file.program, watch)
+
+
+def run_to_end(
+    project: Project,
+    study: Study,
+    program: Program,
+    watch: Callable[[Progress], None],
+) -> int:
+    """Runs what is left of a study and says how it ended; the exit code."""
+    from ..studyfile import write_program
+    from .programs import executor_of
+
+    executor = executor_of(program)
+    write_program(program, launch_path(project, study.name))
+    try:
+        history = project.run(study, executor, watch=watch)
+    except (KeyboardInterrupt, SystemExit):
+        _close(watch)
+        say(f"stopped; continue with: danlu resume {quoted(study.name)}")
+        raise
+    finally:
+        _close(watch)
+    return _concluded(study, history)
+
+
+def quoted(name: str) -> str:
+    """A name as one would type it in a shell."""
+    import shlex
+
+    return shlex.quote(name)
+
+
+def _concluded(study: Study, history: History) -> int:
+    """Writes the result to stdout; 4 when the budget gave none."""
+    ended, total = progress_counts(study, history)
+    click.echo(f"{study.name}: {ended}/{total} trials, {counts_text(history.trials)}")
+    if history.best is None:
+        say(
+            "the budget is used up and no trial has a result: look at one with "
+            "`danlu trial logs 0`"
+        )
+        return NO_RESULT
+    click.echo(f"best {best_text(study, history)}")
+    say(f"more: danlu report {quoted(study.name)} --html report.html")
+    return 0
+
+
+def _rehearsed(file: StudyFile) -> None:
+    """Shows the study and the first trials that it would run."""
+    from ..project import open as open_project
+    from .check import described, show_findings
+
+    study = file.study
+    click.echo(described(study))
+    show_findings(study)
+    click.echo(f"\nprogram {file.program.text or '-'}")
+    with open_project(":memory:", folder=".") as project:
+        _quiet_warnings()
+        for _ in range(min(_SHOWN, study.trials)):
+            trial = project.ask(study)
+            if trial is None:
+                break
+            shown = params_text(trial.params, without=study.fixed)
+            click.echo(f"#{trial.number}  {trial.kind}  {shown}")
+
+
+def _close(watch: Callable[[Progress], None]) -> None:
+    close = getattr(watch, "close", None)
+    if close is not None:
+        close()
+
+
+def _warn_on_stderr() -> None:
+    """Lets the library's warnings reach the user, as every message does."""
+    import logging
+
+    log = logging.getLogger("danlu")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("warning: %(message)s"))
+        log.addHandler(handler)
+
+
+def _quiet_warnings() -> None:
+    import logging
+
+    log = logging.getLogger("danlu")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())

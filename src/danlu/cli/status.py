@@ -1,0 +1,124 @@
+"""`danlu status`: what runs, how far a study is, and the best so far."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..trial import State
+from .curves import BestAtStep, compared
+from .options import JSON, PROJECT, STUDY
+from .place import existing
+from .words import (
+    best_text,
+    counts_text,
+    number,
+    progress_counts,
+    show_json,
+    study_state,
+    trial_json,
+)
+
+if TYPE_CHECKING:
+    from ..history import History
+    from ..project import Project
+    from ..study import Study
+    from ..trial import Trial
+
+WATCH_S = 2.0
+
+
+@click.command()
+@STUDY
+@click.option("--watch", is_flag=True, help="Show it again every two seconds.")
+@JSON
+@PROJECT
+def status(study: str | None, watch: bool, as_json: bool, place: str | None) -> None:
+    """What runs in STUDY (the newest by default), and the best so far."""
+    with existing(place) as project:
+        while True:
+            found = project.study(study)
+            history = project.history(found)
+            if as_json:
+                show_json("status", status_json(project, found, history))
+            else:
+                if watch:
+                    click.clear()
+                click.echo(status_text(project, found, history))
+            if not watch or study_state(found, history) == "done":
+                return
+            time.sleep(WATCH_S)
+
+
+def status_text(project: Project, study: Study, history: History) -> str:
+    """One screen: how far, the best, what runs, what is lost."""
+    ended, total = progress_counts(study, history)
+    lost = lost_trials(project, study)
+    lines = [
+        f"study  {study.name}  {study_state(study, history)}  {ended}/{total} trials",
+        f"goal   {study.goal}",
+        f"best   {best_text(study, history)}",
+        f"all    {counts_text(history.trials)}",
+    ]
+    best = BestAtStep()
+    running = [t for t in history.trials if t.state is State.RUNNING]
+    if running:
+        best.learn(history)
+    lines += [_running_line(study, history, trial, best) for trial in running]
+    if lost:
+        numbers = ", ".join(f"#{number}" for number in sorted(lost))
+        lines.append(f"lost   {numbers}: the process that ran them is gone; "
+                     f"`danlu resume {study.name}` goes on with them")  # fmt: skip
+    return "\n".join(lines)
+
+
+def status_json(project: Project, study: Study, history: History) -> dict[str, Any]:
+    """The same as a document."""
+    ended, total = progress_counts(study, history)
+    counts = {
+        state.value: sum(trial.state is state for trial in history.trials)
+        for state in State
+    }
+    running = [t for t in history.trials if t.state is State.RUNNING]
+    best = history.best
+    return {
+        "study": study.name,
+        "goal": study.goal,
+        "state": study_state(study, history),
+        "metric": {
+            "name": study.objective.name,
+            "goal": "max" if study.objective.maximize else "min",
+        },
+        "ended": ended,
+        "trials": total,
+        "counts": counts,
+        "best": None if best is None else trial_json(study, history, best),
+        "running": [trial_json(study, history, trial) for trial in running],
+        "lost": sorted(lost_trials(project, study)),
+    }
+
+
+def lost_trials(project: Project, study: Study) -> set[int]:
+    """The running trials whose process is gone, or has been silent for too long."""
+    from ..owner import is_dead
+
+    return {
+        holding.number
+        for holding in project.holdings(study)
+        if holding.lapsed or is_dead(holding.owner)
+    }
+
+
+def _running_line(
+    study: Study, history: History, trial: Trial, best: BestAtStep
+) -> str:
+    curve = trial.curves.get(study.objective.name)
+    budget = f"/{trial.budget}" if trial.budget is not None else ""
+    parts = [f"run    #{trial.number}", f"step {trial.step}{budget}"]
+    if curve is not None and len(curve):
+        parts.append(f"{study.objective.name} {number(curve.last)}")
+        parts.append(compared(history, trial, best))
+    parts.append(f"on {trial.host}" if trial.host else "")
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,146 @@
+"""How studies, trials and numbers are said in one line, and how tables are set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..jsontext import number_to_json
+from ..trial import Kind, State, Trial
+
+if TYPE_CHECKING:
+    from ..history import History
+    from ..study import Study
+
+
+def say(message: str) -> None:
+    """Writes a message to stderr, where everything goes that is not the result."""
+    click.echo(message, err=True)
+
+
+def show_json(name: str, document: Mapping[str, Any]) -> None:
+    """Writes a result as one JSON document, marked with its schema."""
+    said = {"schema": f"danlu/{name}@1", **document}
+    click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def number(value: float | None) -> str:
+    """A number with four significant digits, `-` where there is none.
+
+    >>> number(0.031249), number(12), number(None)
+    ('0.03125', '12', '-')
+    """
+    return "-" if value is None else f"{value:.4g}"
+
+
+def params_text(params: Mapping[str, Any], without: Iterable[str] = ()) -> str:
+    """Params in one line.
+
+    >>> params_text({"lr": 0.00123456, "opt": "sgd"})
+    'lr=0.001235 opt=sgd'
+    """
+    hidden = set(without)
+    shown = (
+        f"{name}={number(value) if isinstance(value, float) else value}"
+        for name, value in params.items()
+        if name not in hidden
+    )
+    return " ".join(shown)
+
+
+def counts_text(trials: Sequence[Trial]) -> str:
+    """How many trials are in which state, for instance `7 completed, 2 running`."""
+    counts = Counter(trial.state for trial in trials)
+    shown = [f"{counts[state]} {state}" for state in STATES if counts[state]]
+    return ", ".join(shown) or "no trial yet"
+
+
+def best_text(study: Study, history: History) -> str:
+    """The best trial so far in one line, or that there is none."""
+    best = history.best
+    if best is None:
+        return "no trial has a result yet"
+    value = number(study.objective.value(history.loss(best) or 0.0))
+    shown = params_text(best.params, without=study.fixed)
+    return f"#{best.number}  {study.objective.name} {value}  ({shown})"
+
+
+def progress_counts(study: Study, history: History) -> tuple[int, int]:
+    """How many search trials have ended, and how many there are to be."""
+    search = [trial for trial in history.trials if trial.kind is Kind.SEARCH]
+    return sum(trial.state.ended for trial in search), study.trials
+
+
+def study_state(study: Study, history: History) -> str:
+    """`done`, `running`, `waiting` or `new`: where a study is."""
+    ended, total = progress_counts(study, history)
+    if any(trial.state is State.RUNNING for trial in history.trials):
+        return "running"
+    open_trials = any(not trial.state.ended for trial in history.trials)
+    if ended >= total and not open_trials:
+        return "done"
+    return "waiting" if history.trials else "new"
+
+
+def trial_json(study: Study, history: History, trial: Trial) -> dict[str, Any]:
+    """A trial as the reading commands give it out, without its curves."""
+    loss = history.loss(trial)
+    value = None if loss is None else number_to_json(study.objective.value(loss))
+    return {
+        "number": trial.number,
+        "kind": trial.kind.value,
+        "state": trial.state.value,
+        "step": trial.step,
+        "budget": trial.budget,
+        "value": value,
+        "params": dict(trial.params),
+        "seed": trial.seed,
+        "attempt": trial.attempt,
+        "reason": trial.reason,
+        "started_s": trial.started_s,
+        "ended_s": trial.ended_s,
+        "host": trial.host,
+    }
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under headers in columns; the last column is cut at the screen's edge."""
+    lines = [headers, *rows]
+    widths = [
+        max(len(line[column]) for line in lines) for column in range(len(headers))
+    ]
+    room = screen_width()
+    set_lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(cut(line.rstrip(), room) for line in set_lines)
+
+
+def cut(line: str, room: int) -> str:
+    """A line that fits into `room` columns, with an ellipsis where it was cut.
+
+    >>> cut("abcdef", 4)
+    'abc…'
+    """
+    return line if len(line) <= room else line[: room - 1] + "…"
+
+
+def screen_width() -> int:
+    """The columns of the terminal; plenty where there is none, so nothing is cut."""
+    return shutil.get_terminal_size((10_000, 24)).columns
+
+
+STATES = (
+    State.RUNNING,
+    State.PAUSED,
+    State.COMPLETED,
+    State.STOPPED,
+    State.INFEASIBLE,
+    State.FAILED,
+)
