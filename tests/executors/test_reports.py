@@ -60,6 +60,15 @@ def test_nan_and_infinity_have_two_spellings(tmp_path: Path) -> None:
     assert (report.metrics["c"], report.metrics["d"]) == (-math.inf, math.inf)
 
 
+def test_what_printf_writes_for_nan_and_infinity_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "reports.jsonl"
+    append(path, '{"step": 1, "a": -nan, "b":inf, "c": -inf, "d": +Infinity}\n')
+    [report], complaints = ReportReader(path).read()
+    assert math.isnan(report.metrics.pop("a"))  # type: ignore[attr-defined]
+    assert report.metrics == {"b": math.inf, "c": -math.inf, "d": math.inf}
+    assert complaints == []
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

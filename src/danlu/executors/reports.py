@@ -19,6 +19,8 @@ MAX_LINE_BYTES = 65536
 MAX_COMPLAINTS = 20  # of one trial: more say nothing new
 CHUNK_BYTES = 1 << 20
 
+# What printf and iostream make of a number that JSON does not have: `"loss": -nan`.
+_BARE = re.compile(r"(:\s*)([-+]?)(nan|inf)(?:inity)?(?=\s*[,}])", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z_][\w./-]*)\s*=\s*([-+]?[\w.+-]+)")
 
 
@@ -180,15 +182,28 @@ def _report_of_line(line: bytes) -> tuple[Report | None, str]:
         return None, ""
     if len(line) > MAX_LINE_BYTES:
         return None, f"longer than {MAX_LINE_BYTES} bytes"
+    text = line.decode(errors="replace")
     try:
-        named = json.loads(line)
+        named = _document(text)
     except (ValueError, RecursionError):
-        return None, f"not JSON: {_shown(line.decode(errors='replace'))}"
+        return None, f"not JSON: {_shown(text)}"
     if not isinstance(named, dict):
         return None, f"not a JSON object: {_shown(named)}"
     if "step" not in named:
         return None, f"no step in {_shown(named)}"
     return _report_of(named)
+
+
+def _document(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(_BARE.sub(_quoted, text))
+
+
+def _quoted(bare: re.Match[str]) -> str:
+    before, sign, word = bare.groups()
+    return f'{before}"{sign}{word}"' if word.lower() == "inf" else f'{before}"nan"'
 
 
 def _report_of(named: dict[str, Any]) -> tuple[Report | None, str]:
@@ -212,7 +227,7 @@ def _report_of(named: dict[str, Any]) -> tuple[Report | None, str]:
 def _named(text: str) -> dict[str, Any]:
     if text.startswith("{"):
         try:
-            document = json.loads(text)
+            document = _document(text)
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
