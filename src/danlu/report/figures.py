@@ -24,15 +24,14 @@ LABEL_ROOM = 46.0  # between two labels of an axis
 
 
 def shown(summary: Summary) -> list[int]:
-    """Places of the rows to draw: all, or the best and an even sample of the others."""
+    """Places of the rows to draw: all, or the very best and an even sample."""
     count = len(summary.rows)
+    even = {k * count // MOST_DOTS for k in range(MOST_DOTS)}
     if count <= MOST_DOTS:
-        return list(range(count))
-    best = {place for place, row in enumerate(summary.rows) if row.top}
-    best = set(sorted(best)[:MOST_DOTS])
-    rest = [place for place in range(count) if place not in best]
-    room = MOST_DOTS - len(best)
-    return sorted(best | {rest[k * len(rest) // room] for k in range(room)})
+        even = set(range(count))
+    ranks = ((row.rank, place) for place, row in enumerate(summary.rows))
+    best = {place for rank, place in ranks if rank is not None and rank <= MOST_NAMED}
+    return sorted(even | best)
 
 
 def axis_plot(summary: Summary, axis: Axis) -> Markup:
@@ -184,9 +183,11 @@ def _marks(
     yield svg.dots(_where(near, State.COMPLETED), "dot")
     yield svg.crosses(bad, "infeasible")
     yield svg.pluses(failed, "failed")
-    top = [(row, at) for row, at in near if row.top]
+    top = sorted(
+        ((row, at) for row, at in near if row.top), key=lambda pair: pair[0].rank or 0
+    )
     yield svg.dots((at for _, at in top[MOST_NAMED:]), "dot top")
-    for row, at in top[:MOST_NAMED]:
+    for row, at in reversed(top[:MOST_NAMED]):
         kind = "best" if row.rank == 1 else "named"
         words = f"#{row.number}: {number(row.value)}, "
         radius = 4.6 if row.rank == 1 else 3.4

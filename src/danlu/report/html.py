@@ -14,7 +14,7 @@ from ..analysis.summary import Row, Summary
 from . import figures, words
 from .curves import Panel, panels
 
-WIDE, NARROW = 640, 360  # figures are drawn for both, so that their text stays readable
+SIZES = (640, 360)  # figures are drawn for wide and narrow pages: text stays readable
 MOST_ROWS = 500  # of the table of all trials
 
 
@@ -43,9 +43,6 @@ def html(summary: Summary) -> str:
     )
 
 
-SIZES = (WIDE, NARROW)
-
-
 def listed(summary: Summary) -> tuple[Row, ...]:
     """The trials in the table of all: by rank, those without one at the end."""
     count = len(summary.rows)
@@ -69,11 +66,19 @@ def _both(drawn: Iterable[Markup]) -> Markup:
     )
 
 
+def _one_line(value: object) -> object:
+    """Text of the user without control characters; anything else as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return words.printable(value)
+    return value
+
+
 @cache
 def _template() -> Template:
     here = resources.files(__package__)
     page = Environment(
         autoescape=True,
+        finalize=_one_line,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,7 +1,7 @@
 """Figures of the report, as static SVG that needs no script.
 
 Colors are classes, so that the page decides them for light, dark and paper. A state is
-told by shape and color alike. All text goes through `escape`.
+told by shape and color alike. All text goes through `_safe`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from .words import number
+from .words import number, printable
 
 Dot = tuple[float, float]
 TICKS = 5
@@ -63,12 +63,12 @@ def figure(width: int, height: int, label: str, parts: Iterable[str]) -> Markup:
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="max-width:{}px">'
         "{}</svg>"
-    ).format(width, height, label, round(width * 1.25), inside)
+    ).format(width, height, printable(label), round(width * 1.25), inside)
 
 
 def text(x: float, y: float, words: str, kind: str = "label mid") -> str:
     """A line of text."""
-    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}">{escape(words)}</text>'
+    return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}">{_safe(words)}</text>'
 
 
 def line(start: Dot, end: Dot, kind: str) -> str:
@@ -127,7 +127,7 @@ def triangles(places: Iterable[Dot], kind: str, up: bool) -> str:
 def target(place: Dot, kind: str, words: str, radius: float = 3.4) -> str:
     """One dot that says what it is when pointed at."""
     at = f'cx="{_n(place[0])}" cy="{_n(place[1])}" r="{_n(radius)}"'
-    return f'<circle {at} class="{kind}"><title>{escape(words)}</title></circle>'
+    return f'<circle {at} class="{kind}"><title>{_safe(words)}</title></circle>'
 
 
 def polyline(places: Sequence[Dot], kind: str, words: str = "") -> str:
@@ -135,7 +135,7 @@ def polyline(places: Sequence[Dot], kind: str, words: str = "") -> str:
     path = "".join(
         f"{'L' if place else 'M'}{_n(x)} {_n(y)}" for place, (x, y) in enumerate(places)
     )
-    title = f"<title>{escape(words)}</title>" if words else ""
+    title = f"<title>{_safe(words)}</title>" if words else ""
     return f'<path d="{path}" class="{kind}">{title}</path>' if path else ""
 
 
@@ -183,6 +183,10 @@ def _decades(scale: Scale, most: int) -> list[float]:
         grid = (k * 10.0**p for p in range(first - 1, last + 1) for k in (1, 2, 5))
         ticks = [tick for tick in grid if scale.low <= tick <= scale.high]
     return ticks if len(ticks) > 1 else _rounds(scale.low, scale.high, most)
+
+
+def _safe(words: str) -> str:
+    return str(escape(printable(words)))
 
 
 def _n(value: float) -> str:

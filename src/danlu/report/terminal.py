@@ -12,6 +12,7 @@ from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
 from . import words
+from .words import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 STRIP = 24  # characters of a strip or a sparkline
@@ -62,11 +63,6 @@ class _Page:
         """`line` with its end left out where it is too long."""
         room = self.width if width is None else width
         return line if cell_len(line) <= room else set_cell_size(line, room - 1) + "…"
-
-
-def printable(line: str) -> str:
-    """`line` without what would move the cursor or change the color of a terminal."""
-    return "".join(mark if mark.isprintable() else " " for mark in line)
 
 
 def _head(summary: Summary, page: _Page) -> Iterator[str]:

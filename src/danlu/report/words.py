@@ -73,6 +73,15 @@ def domain_text(domain: Domain) -> str:
     return f"{number(domain.low)} to {number(domain.high)}{whole}{log}"
 
 
+def printable(words: str) -> str:
+    """`words` in one line, without what moves a terminal's cursor or breaks XML.
+
+    >>> printable("nan\\nat step 3")
+    'nan at step 3'
+    """
+    return "".join(mark if mark.isprintable() else " " for mark in words)
+
+
 def duration(seconds: float | None) -> str:
     """A time span: `12 s`, `6 m 11 s`, `3 h 20 m`.
 
