@@ -174,9 +174,37 @@ def test_a_stopped_function_runs_its_finally(workshop: Any) -> None:
     assert bench.text() == "cleaned up\n"
 
 
+def test_threads_of_a_function_may_finish(workshop: Any) -> None:
+    def train(trial: Any) -> None:
+        import threading
+        import time
+
+        def save() -> None:
+            time.sleep(0.1)
+            print("saved")
+
+        threading.Thread(target=save).start()
+
+    bench = workshop.bench(train)
+    bench.run()
+    assert bench.text() == "saved\n"
+
+
 def test_a_function_that_cannot_be_loaded_is_an_error(workshop: Any) -> None:
     bench = workshop.bench(lambda trial: 1, preload=["no_such_module"])
     with pytest.raises(ExecutorError, match="No module named 'no_such_module'"):
+        bench.start()
+
+
+def test_a_module_that_kills_the_process_server_is_an_error(
+    workshop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deadly.py").write_text(
+        "import os; print('alas', flush=True); os._exit(3)"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    bench = workshop.bench(lambda trial: 1, preload=["deadly"])
+    with pytest.raises(ExecutorError, match="the process server died: alas"):
         bench.start()
 
 
@@ -226,6 +254,14 @@ def test_the_output_does_not_count_beside_the_file(workshop: Any) -> None:
     bench = workshop.bench(bash(script))
     bench.run()
     assert bench.reports() == [Report(1, {"loss": 2.0})]
+
+
+def test_what_python_prints_is_seen_at_once(workshop: Any) -> None:
+    program = "import time; print('loss=1'); time.sleep(1000)"
+    bench = workshop.bench([sys.executable, "-c", program])
+    bench.start()
+    bench.until_reported()
+    assert bench.exited() is None
 
 
 def test_a_pattern_reads_the_output(workshop: Any) -> None:
@@ -333,6 +369,16 @@ def test_stop_touches_the_stop_file_and_terminates(workshop: Any) -> None:
     exited = bench.finish()
     assert (exited.outcome, exited.reason) == (Outcome.PREEMPTED, "stopped on request")
     assert (bench.folder / "0" / "stop").exists()
+
+
+@pytest.mark.parametrize("train", [["sleep", "1000"], lambda trial: time.sleep(1000)])
+def test_stop_right_after_the_start_is_not_lost(workshop: Any, train: Any) -> None:
+    bench = workshop.bench(train, slots=8)
+    for number in range(8):
+        bench.start(number)
+        bench.executor.stop(number)
+    ends = [bench.finish(number).outcome for number in range(8)]
+    assert ends == [Outcome.PREEMPTED] * 8
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace(workshop: Any) -> None:

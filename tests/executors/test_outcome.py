@@ -36,6 +36,11 @@ def end(code: int, cause: str = "", oom_kill: bool = False) -> Ended:
             "",
             (Outcome.OUT_OF_MEMORY, "killed by the kernel, which ran out of memory"),
         ),
+        (
+            end(137, oom_kill=True),
+            "Killed",
+            (Outcome.OUT_OF_MEMORY, "killed by the kernel, which ran out of memory"),
+        ),
         (end(-9), "", (Outcome.FAILED, "killed by SIGKILL")),
         (
             end(1),

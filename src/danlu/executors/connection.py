@@ -36,6 +36,10 @@ class Connection:
         except (OSError, EOFError):
             self.close()
             raise ExecutorError(f"the process server died: {self.last_words}") from None
+        except BaseException:  # Ctrl-C: it may be busy with its imports for long
+            self._process.kill()
+            self.close()
+            raise
         if answer.error:
             self.close()
             raise ExecutorError(

@@ -91,13 +91,29 @@ class Server:
         folder = Path(spawn.folder)
         output = folder / "output.log"
         offset = output.stat().st_size if output.exists() else 0
-        pid = os.fork()
-        if pid == 0:
-            started.become(spawn, self._function, [self._wire.fileno(), self._wakeup])
+        # A signal that comes before the child is ready for it waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, started.HELD_BACK)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                server = [self._wire.fileno(), self._wakeup]
+                started.become(spawn, self._function, server)
+        except OSError as error:
+            self._refuse(spawn, error)
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, started.HELD_BACK)
         self._running[pid] = _Child(spawn, pid, processes.oom_kills())
         with suppress(OSError):  # a full disk: only a crash of ours would miss it
             processes.write_process(folder, pid, offset)
         self._wire.send(Spawned(spawn.number, pid))
+
+    def _refuse(self, spawn: Spawn, error: OSError) -> None:
+        """Tells of a trial that could not even be forked."""
+        with suppress(OSError), open(f"{spawn.folder}/output.log", "a") as output:
+            output.write(f"danlu: cannot start a process: {error.strerror}\n")
+        code = started.NOT_STARTED_CODE
+        self._wire.send(Ended(spawn.number, spawn.attempt, code))
 
     def _signal(self, message: Signal) -> None:
         for child in self._running.values():

@@ -172,7 +172,7 @@ class Local(Executor):
                 preload=self._preload,
                 function=None if self._function is None else packed(self._function),
             )
-            self._connection = Connection(load, _threads(self.slots))
+            self._connection = Connection(load, _variables(self.slots))
         return self._connection
 
     def _begun(self, launch: Launch) -> _Running:
@@ -323,12 +323,22 @@ def _absolute(launch: Launch) -> Launch:
     return Launch(launch.study, launch.trial, launch.metric, folder, launch.names)
 
 
-def _threads(slots: int) -> dict[str, str]:
-    """An equal part of the cores for each slot: more threads than cores slow all."""
-    if slots == 1 or "OMP_NUM_THREADS" in os.environ:
-        return {}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    return {"OMP_NUM_THREADS": str(max(1, (cores or os.cpu_count() or 1) // slots))}
+def _variables(slots: int) -> dict[str, str]:
+    """What all trials have in their environment, unless the user has set it.
+
+    Output is seen at once. Every slot gets an equal part of the cores, since more
+    threads than cores slow all of them down.
+    """
+    variables = {"PYTHONUNBUFFERED": "1"}
+    if slots > 1:
+        variables["OMP_NUM_THREADS"] = str(max(1, _cores() // slots))
+    return {name: os.environ.get(name, value) for name, value in variables.items()}
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _checked_words(train: Sequence[str]) -> tuple[str, ...]:

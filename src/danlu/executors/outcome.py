@@ -33,7 +33,8 @@ def judged(ended: Ended, tail: str) -> tuple[Outcome, str]:
         return Outcome.PREEMPTED, "stopped on request"
     if ended.code == PREEMPTED_CODE:
         return Outcome.PREEMPTED, f"exit code {PREEMPTED_CODE}: preempted"
-    if ended.code == -signal.SIGKILL and ended.oom_kill:
+    killed = ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL)  # as shells tell it
+    if killed and ended.oom_kill:
         return Outcome.OUT_OF_MEMORY, "killed by the kernel, which ran out of memory"
     complaint = memory_complaint(tail)
     if complaint:

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -17,6 +18,8 @@ from . import processes
 from .functions import report_result
 from .wire import Spawn
 
+# Signals that are held back until a new process is ready for them.
+HELD_BACK = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
 NAME_PREFIX = "danlu-"
 TERMINATED_CODE = 128 + signal.SIGTERM
 NOT_STARTED_CODE = 127  # as shells have it
@@ -55,7 +58,7 @@ def _detach(spawn: Spawn) -> None:
     if os.getppid() != parent:
         os._exit(NOT_STARTED_CODE)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    for number in (*HELD_BACK, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     output = os.open(os.path.join(spawn.folder, "output.log"), flags, 0o666)
@@ -78,6 +81,7 @@ def _detach(spawn: Spawn) -> None:
 def _run_command(words: Sequence[str], environ: dict[str, str]) -> NoReturn:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     try:
         os.execvpe(words[0], list(words), environ)
     except (OSError, ValueError) as error:
@@ -96,6 +100,7 @@ def _run_function(spawn: Spawn, function: Callable[..., Any]) -> int:
     _seed(spawn.seed)
     live = client.current()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
         report_result(live, function(live))
         code = 0
     except SystemExit as error:
@@ -104,6 +109,7 @@ def _run_function(spawn: Spawn, function: Callable[..., Any]) -> int:
         inner = error.__traceback__.tb_next if error.__traceback__ else None
         traceback.print_exception(error.with_traceback(inner))
         code = 1
+    _join_threads()
     atexit._run_exitfuncs()
     return code
 
@@ -130,6 +136,13 @@ def _seed(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed % 2**32)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
+
+
+def _join_threads() -> None:
+    """Lets threads that the function began finish, such as one that saves."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
 
 
 def _flush() -> None:
