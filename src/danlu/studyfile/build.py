@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..domain import Value, plain
-from ..errors import DanluError, did_you_mean
+from ..errors import DanluError, StudyError, did_you_mean
 from ..history import Metric
-from ..samplers.base import Sampler
-from ..schedulers.base import Scheduler
 from ..study import Study
 from .build_program import build_program
 from .document import Document, Key
@@ -154,29 +152,29 @@ def _method(document: Document, key: str) -> Any:
         raise document.error(
             (key,), f"needs a name, or {{name, settings}}, got {stated!r}"
         )
-    made = _made(document, key, named["name"])
-    settings = {name: value for name, value in named.items() if name != "name"}
-    if not settings:
-        return named["name"]
-    known = [field.name for field in dataclasses.fields(made)]  # type: ignore[arg-type]
-    for name in settings:
-        if name not in known:
-            hint = did_you_mean(str(name), known)
-            raise document.error((key, str(name)), f"no such setting: {hint}")
+    from .. import codec  # imports every method there is: only where one is named
+
+    made = {"sampler": codec.sampler_from_json, "scheduler": codec.scheduler_from_json}
     try:
-        return dataclasses.replace(made, **settings)  # type: ignore[type-var]
-    except (DanluError, TypeError, ValueError) as error:
-        raise document.error((key,), str(error)) from None
-
-
-def _made(document: Document, key: str, name: str) -> Sampler | Scheduler:
-    from .. import recipes
-
-    make: Callable[[str], Any] = getattr(recipes, key)
-    try:
-        return make(name)  # type: ignore[no-any-return]  # either kind
+        _check_settings(key, **named)
+        return made[key](stated)
     except DanluError as error:
         raise document.error((key,), error) from None
+
+
+def _check_settings(key: str, name: str, **settings: object) -> None:
+    """Raises where a sampler or scheduler has no such setting."""
+    if not settings:
+        return
+    from .. import recipes
+
+    found = {"sampler": recipes.sampler_class, "scheduler": recipes.scheduler_class}
+    own: Any = found[key](name)
+    known = [field.name for field in dataclasses.fields(own)]
+    for setting in settings:
+        if setting not in known:
+            hint = did_you_mean(setting, known)
+            raise StudyError(f"no setting {setting!r} of {name}: {hint}")
 
 
 def _key_in(message: str) -> Key:
