@@ -1,0 +1,1 @@
+"""Speed against peers: each measurement runs both sides on the same machine."""

@@ -1,0 +1,149 @@
+"""What danlu does in each measurement; run by `benchmarks.overhead`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from measure import REPORTS, cpu_s, loss, peak_mb, side_main
+
+if TYPE_CHECKING:
+    import danlu
+
+
+def version() -> dict[str, Any]:
+    """Which release is measured."""
+    return {"version": metadata.version("danlu")}
+
+
+def imported() -> dict[str, Any]:
+    """CPU seconds until the names are there, and until a study could be stated."""
+
+    def names() -> None:
+        import danlu  # noqa: F401
+
+    def parts() -> None:
+        import danlu
+
+        danlu.open(":memory:").close()
+        _ = danlu.Study, danlu.Float, danlu.samplers.Random
+
+    seconds = cpu_s(names)
+    return {"cpu_s": seconds, "ready_cpu_s": seconds + cpu_s(parts)}
+
+
+def trials(folder: str, count: str, rule: str) -> dict[str, Any]:
+    """CPU seconds of `count` trivial trials in this process, on SQLite."""
+    import danlu
+
+    with danlu.open(Path(folder, "danlu.db")) as project:
+        executor = danlu.executors.Inline(train)
+        project.run(_study("warm", 20, rule), executor)
+        study = _study("cold", int(count), rule)
+        seconds = cpu_s(lambda: project.run(study, executor))
+        curves = [t.curves["loss"] for t in project.history("cold").trials]
+    return {"cpu_s": seconds, "trials": len(curves), "reports": sum(map(len, curves))}
+
+
+def build(folder: str, count: str) -> dict[str, Any]:
+    """Makes the study that `load` reads."""
+    import danlu
+
+    with danlu.open(Path(folder, "danlu.db"), tempfile.mkdtemp()) as project:
+        project.run(
+            _study("large", int(count), "all in full"), danlu.executors.Inline(train)
+        )
+    return {}
+
+
+def load(folder: str) -> dict[str, Any]:
+    """CPU seconds to read a large study, imports not counted."""
+    import danlu
+
+    danlu.open(":memory:").close()
+    found = {}
+
+    def read() -> None:
+        with danlu.open(Path(folder, "danlu.db")) as project:
+            history = project.history(project.study())
+        found["trials"] = len(history.trials)
+        found["reports"] = sum(len(t.curves["loss"]) for t in history.trials)
+
+    return {"cpu_s": cpu_s(read), "peak_mb": peak_mb(), **found}
+
+
+def plan(folder: str, count: str) -> dict[str, Any]:
+    """Makes the study on which many processes work at once."""
+    import danlu
+
+    with danlu.open(Path(folder, "danlu.db")) as project:
+        project.plan(_study("crowd", int(count)))
+    return {}
+
+
+def work(folder: str, share: str) -> dict[str, Any]:
+    """Asks, reports and tells until the study has all its trials."""
+    import danlu
+
+    numbers, seconds, errors = [], [], []
+    with danlu.open(Path(folder, "danlu.db")) as project:
+        study = project.study()
+        while True:
+            began = time.perf_counter()
+            try:
+                trial = project.ask(study)
+                if trial is None:
+                    break
+                for step in range(1, REPORTS + 1):
+                    value = loss(step, trial.number)
+                    project.report(study, trial, step, loss=value)
+                project.tell(study, trial)
+                numbers.append(trial.number)
+            except danlu.DanluError as error:
+                errors.append(str(error))
+            seconds.append(time.perf_counter() - began)
+    return {"numbers": numbers, "seconds": seconds, "errors": errors}
+
+
+def count(folder: str) -> dict[str, Any]:
+    """What became of the trials of the study that many worked on."""
+    import danlu
+
+    with danlu.open(Path(folder, "danlu.db")) as project:
+        trials = project.history(project.study()).trials
+    ended = [trial.number for trial in trials if trial.state.ended]
+    return {"numbers": [trial.number for trial in trials], "ended": ended}
+
+
+def train(trial: Any) -> None:
+    for step in range(1, REPORTS + 1):
+        trial.report(step, loss=loss(step, trial.number))
+
+
+def _study(name: str, count: int, rule: str = "median stopping") -> danlu.Study:
+    import danlu
+
+    return danlu.Study(
+        name=name,
+        goal="What does the flow cost?",
+        metric="loss",
+        space={
+            "log_lr": danlu.Float(-5, 0),
+            "momentum": danlu.Float(0.1, 1, log=True),
+            "width": danlu.Int(1, 1000, log=True),
+            "layers": danlu.Int(1, 8),
+            "activation": danlu.Choice(["relu", "tanh", "gelu"]),
+        },
+        sampler="random",
+        scheduler="median" if rule == "median stopping" else "full",
+        trials=count,
+    )
+
+
+if __name__ == "__main__":
+    side_main([version, imported, trials, build, load, plan, work, count])

@@ -1,0 +1,191 @@
+"""What Optuna does in each measurement, in its own Python; run by the comparison."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from measure import REPORTS, cpu_s, loss, peak_mb, side_main
+
+
+def version() -> dict[str, Any]:
+    """Which release is measured."""
+    return {"version": metadata.version("optuna")}
+
+
+def imported() -> dict[str, Any]:
+    """CPU seconds until the names are there, and until a study could be stated."""
+
+    def names() -> None:
+        import optuna  # noqa: F401
+
+    def parts() -> None:
+        import optuna
+
+        optuna.storages.RDBStorage("sqlite:///:memory:")
+        _ = optuna.samplers.RandomSampler, optuna.create_study
+
+    seconds = cpu_s(names)
+    return {"cpu_s": seconds, "ready_cpu_s": seconds + cpu_s(parts)}
+
+
+def trials(folder: str, count: str, rule: str) -> dict[str, Any]:
+    """CPU seconds of `count` trivial trials in this process, on SQLite."""
+    _study(folder, "warm", rule).optimize(train, n_trials=20)
+    study = _study(folder, "cold", rule)
+    seconds = cpu_s(lambda: study.optimize(train, n_trials=int(count)))
+    curves = [t.intermediate_values for t in study.get_trials(deepcopy=False)]
+    return {"cpu_s": seconds, "trials": len(curves), "reports": sum(map(len, curves))}
+
+
+def build(folder: str, count: str) -> dict[str, Any]:
+    """Makes the study that `load` reads: one real trial, and rows like its own."""
+    _study(folder, "large", "all in full").optimize(train, n_trials=1)
+    with sqlite3.connect(Path(folder, "optuna.db")) as database:
+        for number in range(1, int(count)):
+            _copy_trial(database, number)
+    return {}
+
+
+def load(folder: str) -> dict[str, Any]:
+    """CPU seconds to read a large study, imports not counted."""
+    import optuna
+
+    optuna.storages.RDBStorage("sqlite:///:memory:")
+    found = {}
+
+    def read() -> None:
+        study = optuna.load_study(study_name="large", storage=_url(folder))
+        known = study.get_trials(deepcopy=False)
+        found["trials"] = len(known)
+        found["reports"] = sum(len(trial.intermediate_values) for trial in known)
+
+    return {"cpu_s": cpu_s(read), "peak_mb": peak_mb(), **found}
+
+
+def plan(folder: str, count: str) -> dict[str, Any]:
+    """Makes the study on which many processes work at once."""
+    _study(folder, "crowd")
+    return {"count": int(count)}
+
+
+def work(folder: str, share: str) -> dict[str, Any]:
+    """Runs this worker's share of the trials, and goes on after an error."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.load_study(
+        study_name="crowd", storage=_url(folder), sampler=_sampler()
+    )
+    numbers, seconds, errors = [], [], []
+    for _ in range(int(share)):
+        began = time.perf_counter()
+        try:
+            study.optimize(
+                train, n_trials=1, callbacks=[lambda _, t: numbers.append(t.number)]
+            )
+        except Exception as error:  # the count of errors is what is measured
+            errors.append(repr(error))
+        seconds.append(time.perf_counter() - began)
+    return {"numbers": numbers, "seconds": seconds, "errors": errors}
+
+
+def count(folder: str) -> dict[str, Any]:
+    """What became of the trials of the study that many worked on."""
+    import optuna
+
+    study = optuna.load_study(study_name="crowd", storage=_url(folder))
+    known = study.get_trials(deepcopy=False)
+    ended = [trial.number for trial in known if trial.state.is_finished()]
+    return {"numbers": [trial.number for trial in known], "ended": ended}
+
+
+def train(trial: Any) -> float:
+    import optuna
+
+    trial.suggest_float("log_lr", -5, 0)
+    trial.suggest_float("momentum", 0.1, 1, log=True)
+    trial.suggest_int("width", 1, 1000, log=True)
+    trial.suggest_int("layers", 1, 8)
+    trial.suggest_categorical("activation", ["relu", "tanh", "gelu"])
+    for step in range(1, REPORTS + 1):
+        value = loss(step, trial.number)
+        trial.report(value, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    return value
+
+
+def _url(folder: str) -> str:
+    return f"sqlite:///{folder}/optuna.db"
+
+
+def _sampler() -> Any:
+    import optuna
+
+    return optuna.samplers.RandomSampler()
+
+
+def _study(folder: str, name: str, rule: str = "median stopping") -> Any:
+    import optuna
+
+    stops = rule == "median stopping"
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(
+        study_name=name,
+        storage=_url(folder),
+        sampler=_sampler(),
+        pruner=optuna.pruners.MedianPruner() if stops else optuna.pruners.NopPruner(),
+    )
+
+
+def _copy_trial(database: sqlite3.Connection, number: int) -> None:
+    """Adds a trial with other numbers in place of the first one's."""
+    first = 1
+    inserted = _copy_rows(database, "trials", first, {"number": number})
+    _copy_rows(database, "trial_values", first, {"trial_id": inserted})
+    for table, column in (
+        ("trial_params", "param_value"),
+        ("trial_intermediate_values", "intermediate_value"),
+    ):
+        _copy_rows(database, table, first, {"trial_id": inserted}, column)
+
+
+def _copy_rows(
+    database: sqlite3.Connection,
+    table: str,
+    trial: int,
+    changed: dict[str, int],
+    varied: str | None = None,
+) -> int:
+    names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    found = database.execute(f"SELECT * FROM {table} WHERE trial_id = ?", [trial])
+    marks = ", ".join("?" * (len(names) - 1))
+    last = 0
+    for row in found.fetchall():
+        values = dict(zip(names, row, strict=True))
+        if varied and not _is_category(values):
+            values[varied] = values[varied] * random.random()
+        values = {**values, **changed}
+        kept = names[1:]  # the first column is the row's own number
+        statement = f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks})"
+        cursor = database.execute(statement, [values[name] for name in kept])
+        last = cursor.lastrowid or 0
+    return last
+
+
+def _is_category(values: dict[str, Any]) -> bool:
+    kind = json.loads(values.get("distribution_json") or "{}").get("name", "")
+    return kind in ("CategoricalDistribution", "IntDistribution")
+
+
+if __name__ == "__main__":
+    side_main([version, imported, trials, build, load, plan, work, count])
