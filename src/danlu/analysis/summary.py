@@ -6,7 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -112,10 +114,7 @@ class Range:
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """The best value after each search trial that ended with one, in order of ending.
-
-    `number` is the trial, `value` its own value, `best` the best one until then.
-    """
+    """A trial's own value, and the best one until it ended."""
 
     number: int
     value: float
@@ -127,26 +126,20 @@ class Summary:
     """A study in numbers; every face shows these and computes none of its own.
 
     `rows` are the search trials by number, `others` the baseline and confirm trials.
-    `gain` is by how much the best value is better than the baseline's mean. `leading`
-    are the few best search trials with their curves, `rest` the others.
+    `leading` are the few best search trials with their curves, `rest` the others.
     """
 
     study: Study
     rows: tuple[Row, ...]
     others: tuple[Row, ...]
-    top: tuple[Row, ...]
-    states: Mapping[State, int]
-    kinds: Mapping[Kind, int]
     axes: tuple[Axis, ...]
     arms: tuple[Arm, ...]
     groups: tuple[Group, ...]
     baseline: Spread | None
-    gain: float | None
     range: Range | None
     progress: tuple[BestSoFar, ...]
     leading: tuple[Trial, ...]
     rest: tuple[Trial, ...]
-    training_s: float
     started_s: float | None
     ended_s: float | None
     notes: tuple[Note, ...] = ()
@@ -156,77 +149,89 @@ class Summary:
         """What the study makes small or large."""
         return self.study.objective
 
+    @cached_property
+    def top(self) -> tuple[Row, ...]:
+        """The best search trials, at most ten, the best one first."""
+        return _by_rank(self.rows)[:TOP_ROWS]
+
     @property
     def best(self) -> Row | None:
         """The best search trial, None before one has ended with a value."""
         return self.top[0] if self.top else None
 
     @property
+    def gain(self) -> float | None:
+        """By how much the best value is better than the baseline's mean."""
+        if self.best is None or self.best.value is None or self.baseline is None:
+            return None
+        difference = self.best.value - self.baseline.mean
+        return difference if self.metric.maximize else -difference
+
+    @cached_property
+    def states(self) -> Mapping[State, int]:
+        """How many search trials are in each state."""
+        return Counter(row.state for row in self.rows)
+
+    @cached_property
+    def kinds(self) -> Mapping[Kind, int]:
+        """How many trials there are of each kind."""
+        return Counter(row.kind for row in (*self.rows, *self.others))
+
+    @property
     def valued(self) -> int:
         """How many search trials ended with a value: the best is the best of these."""
-        return sum(row.rank is not None for row in self.rows)
+        return len(self.progress)
 
     @property
     def ended(self) -> int:
         """How many search trials have ended, in whatever way."""
         return sum(row.state.ended for row in self.rows)
 
+    @property
+    def training_s(self) -> float:
+        """The time that all ended trials took together."""
+        return sum(row.seconds or 0.0 for row in (*self.rows, *self.others))
+
 
 def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Summary:
     """The summary of a study and what is known of it so far.
 
     >>> import danlu
-    >>> from danlu.analysis.summary import summarize
     >>> study = danlu.Study(name="s", goal="Which x?", metric="loss", trials=1,
     ...                     space={"x": danlu.Float(0, 1)})
-    >>> done = danlu.Trial(0, {"x": 0.25}, danlu.State.COMPLETED,
-    ...                    curves={"loss": danlu.Curve.of({1: 3.0, 2: 2.0})})
-    >>> history = danlu.History(study.search_space, study.objective, [done])
-    >>> best = summarize(study, history).best
-    >>> best.number, best.value, best.best_step
-    (0, 2.0, 2)
+    >>> history = danlu.History(study.search_space, study.objective)
+    >>> summarize(study, history).best is None
+    True
     """
     search = [trial for trial in history.trials if trial.kind is Kind.SEARCH]
     ranked = replace(history, trials=search).ranked()
     ranks = {trial.number: rank for rank, trial in enumerate(ranked, start=1)}
-    top_count = math.ceil(TOP_SHARE * len(ranked))
-    rows = tuple(_row(trial, study.objective, ranks, top_count) for trial in search)
-    by_number = {row.number: row for row in rows}
-    best = by_number[ranked[0].number] if ranked else None
+    metric = study.objective
+    rows = tuple(_row(trial, metric, ranks) for trial in search)
+    apart = [trial for trial in history.trials if trial.kind is not Kind.SEARCH]
+    others = tuple(_row(trial, metric, {}) for trial in apart)
     places = _places(study.search_space, rows)
-    others = tuple(
-        _row(trial, study.objective, {}, 0)
-        for trial in history.trials
-        if trial.kind is not Kind.SEARCH
-    )
-    baseline = _baseline(others)
+    leading = {trial.number for trial in ranked[:LEADING]}
     started, ended = _times(history.trials)
     return Summary(
         study=study,
         rows=rows,
         others=others,
-        top=tuple(by_number[trial.number] for trial in ranked[:TOP_ROWS]),
-        states=Counter(row.state for row in rows),
-        kinds=Counter(trial.kind for trial in history.trials),
-        axes=_axes(study, rows, places, best),
+        axes=_axes(study, rows, places),
         arms=_arms(study, rows, places),
         groups=_groups(history.trials),
-        baseline=baseline,
-        gain=_gain(study.objective, best, baseline),
-        range=_range(study.objective, rows),
-        progress=_progress(study.objective, ranked),
+        baseline=_baseline(others),
+        range=_range(metric, rows),
+        progress=_progress(metric, ranked),
         leading=tuple(ranked[:LEADING]),
-        rest=tuple(
-            trial for trial in search if ranks.get(trial.number, LEADING + 1) > LEADING
-        ),
-        training_s=sum(trial.seconds or 0.0 for trial in history.trials),
+        rest=tuple(trial for trial in search if trial.number not in leading),
         started_s=started,
         ended_s=ended,
         notes=tuple(notes),
     )
 
 
-def _row(trial: Trial, metric: Metric, ranks: Mapping[int, int], top_count: int) -> Row:
+def _row(trial: Trial, metric: Metric, ranks: Mapping[int, int]) -> Row:
     curve = trial.curves.get(metric.name)
     loss = None if trial.state in NO_VALUE else metric.loss(curve)
     rank = ranks.get(trial.number)
@@ -241,8 +246,14 @@ def _row(trial: Trial, metric: Metric, ranks: Mapping[int, int], top_count: int)
         seconds=trial.seconds,
         reason=trial.reason,
         rank=rank,
-        top=rank is not None and rank <= top_count,
+        top=rank is not None and rank <= math.ceil(TOP_SHARE * len(ranks)),
     )
+
+
+def _by_rank(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that have a rank, the best first."""
+    ranked = [(row.rank, row) for row in rows if row.rank is not None]
+    return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
 
 
 def _step(metric: Metric, curve: Curve) -> int:
@@ -258,34 +269,24 @@ def _places(space: SearchSpace, rows: Sequence[Row]) -> Array:
     """Points (n, d) of the rows; all nan for params that are not in the space."""
     places = np.full((len(rows), len(space)), np.nan)
     for place, row in zip(places, rows, strict=True):
-        try:
+        with suppress(SpaceError):
             place[:] = space.encode(row.params)
-        except SpaceError:
-            continue
     return places
 
 
-def _axes(
-    study: Study, rows: Sequence[Row], places: Array, best: Row | None
-) -> tuple[Axis, ...]:
+def _axes(study: Study, rows: Sequence[Row], places: Array) -> tuple[Axis, ...]:
     return tuple(
-        _axis(dimension, study.role(dimension.path), rows, places[:, column], best)
+        _axis(dimension, study.role(dimension.path), rows, places[:, column])
         for column, dimension in enumerate(study.search_space.dimensions)
     )
 
 
-def _axis(
-    dimension: Dimension,
-    role: str,
-    rows: Sequence[Row],
-    places: Array,
-    best: Row | None,
-) -> Axis:
+def _axis(dimension: Dimension, role: str, rows: Sequence[Row], places: Array) -> Axis:
     known = [None if math.isnan(place) else place for place in places.tolist()]
-    pairs = list(zip(rows, known, strict=True))
-    values = [row.params[dimension.name] for row, u in pairs if u is not None]
+    active = [row for row, u in zip(rows, known, strict=True) if u is not None]
+    values = [row.params[dimension.name] for row in active]
     numbers = [value for value in values if not isinstance(dimension.domain, Choice)]
-    active = any(row is best and u is not None for row, u in pairs)
+    best = [row.params[dimension.name] for row in active if row.rank == 1]
     return Axis(
         path=dimension.path,
         name=dimension.name,
@@ -294,8 +295,8 @@ def _axis(
         places=tuple(known),
         tried=(min(numbers), max(numbers)) if numbers else None,  # type: ignore[type-var, arg-type]
         options=_options(dimension.domain, values),
-        best=best.params[dimension.name] if best is not None and active else None,
-        active_in_best=active,
+        best=best[0] if best else None,
+        active_in_best=bool(best),
     )
 
 
@@ -310,9 +311,8 @@ def _options(domain: Domain, values: Sequence[Value]) -> tuple[tuple[Value, int]
 
 def _arms(study: Study, rows: Sequence[Row], places: Array) -> tuple[Arm, ...]:
     """One record for each arm; none when the study compares nothing."""
-    if study.arms == ({},):
-        return ()
-    return tuple(_arm(study, held, rows, places) for held in study.arms)
+    compared = () if study.arms == ({},) else study.arms
+    return tuple(_arm(study, held, rows, places) for held in compared)
 
 
 def _arm(study: Study, held: Params, rows: Sequence[Row], places: Array) -> Arm:
@@ -323,9 +323,7 @@ def _arm(study: Study, held: Params, rows: Sequence[Row], places: Array) -> Arm:
             place = dimension.domain.encode(held[dimension.path])  # type: ignore[arg-type]
             inside &= places[:, column] == place
     own = [row for row, mine in zip(rows, inside.tolist(), strict=True) if mine]
-    valued = sorted(
-        (row for row in own if row.rank is not None), key=lambda row: row.rank or 0
-    )
+    valued = _by_rank(own)
     values = [row.value for row in valued if row.value is not None]
     return Arm(
         held=held,
@@ -346,33 +344,23 @@ def _groups(trials: Sequence[Trial]) -> tuple[Group, ...]:
             numbers.setdefault((trial.state, kind), []).append(trial)
     order = (State.INFEASIBLE, State.FAILED, State.STOPPED)
     found = [
-        Group(
-            state,
-            own[0].reason if len({trial.reason for trial in own}) == 1 else kind,
-            tuple(trial.number for trial in own),
-        )
+        Group(state, _reason(own, kind), tuple(trial.number for trial in own))
         for (state, kind), own in numbers.items()
     ]
     return tuple(sorted(found, key=lambda g: (order.index(g.state), -len(g.numbers))))
 
 
+def _reason(trials: Sequence[Trial], kind: str) -> str:
+    return trials[0].reason if len({t.reason for t in trials}) == 1 else kind
+
+
 def _baseline(others: Sequence[Row]) -> Spread | None:
-    values = tuple(
-        row.value
-        for row in others
-        if row.kind is Kind.BASELINE and row.state.ended and row.value is not None
-    )
+    ended = (row for row in others if row.kind is Kind.BASELINE and row.state.ended)
+    values = tuple(row.value for row in ended if row.value is not None)
     if not values:
         return None
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Spread(values, float(np.mean(values)), sd)
-
-
-def _gain(metric: Metric, best: Row | None, baseline: Spread | None) -> float | None:
-    if best is None or best.value is None or baseline is None:
-        return None
-    difference = best.value - baseline.mean
-    return difference if metric.maximize else -difference
 
 
 def _range(metric: Metric, rows: Sequence[Row]) -> Range | None:
@@ -393,11 +381,8 @@ def _range(metric: Metric, rows: Sequence[Row]) -> Range | None:
 
 
 def _progress(metric: Metric, ranked: Sequence[Trial]) -> tuple[BestSoFar, ...]:
-    def ending(trial: Trial) -> tuple[float, int]:
-        return (math.inf if trial.ended_s is None else trial.ended_s, trial.number)
-
     found, best = [], math.inf
-    for trial in sorted(ranked, key=ending):
+    for trial in sorted(ranked, key=lambda t: (t.ended_s or math.inf, t.number)):
         loss = metric.loss(trial.curves.get(metric.name))
         if loss is not None:
             best = min(best, loss)

@@ -13,7 +13,15 @@ from ..domain import Choice, Float, Int
 from ..trial import Curve, State
 from . import svg
 from .curves import Panel
-from .words import domain_text, number, params_text, plural, value_text, varying
+from .words import (
+    domain_text,
+    number,
+    params_text,
+    plural,
+    tick_text,
+    value_text,
+    varying,
+)
 
 MOST_DOTS = 2000  # of one figure; a larger study is thinned, and the page says so
 MOST_NAMED = 60  # dots that say which trial they are
@@ -230,7 +238,7 @@ def _place_labels(axis: Axis, frame: _Frame) -> Iterator[str]:
         place = domain.encode(value)  # type: ignore[arg-type]
         side = "start" if place < 0.08 else "end" if place > 0.92 else "mid"
         x = frame.across(place) + {"start": -6, "end": 6, "mid": 0}[side]
-        yield svg.text(x, y, number(value, 3), f"label {side}")
+        yield svg.text(x, y, tick_text(value), f"label {side}")
 
 
 def _label_values(domain: Float | Int, width: float) -> list[float]:

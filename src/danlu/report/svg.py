@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from .words import number, printable
+from .words import printable, tick_text
 
 Dot = tuple[float, float]
 TICKS = 5
@@ -145,14 +145,14 @@ def value_axis(scale: Scale, left: float, right: float) -> list[str]:
     for tick in scale.ticks():
         y = scale(tick)
         found.append(line((left, y), (right, y), "grid"))
-        found.append(text(left - 6, y + 4, number(tick, 3), "label end"))
+        found.append(text(left - 6, y + 4, tick_text(tick), "label end"))
     return found
 
 
 def step_axis(scale: Scale, y: float, name: str) -> list[str]:
     """Labels of an axis of whole numbers below the plot, and its name."""
     ticks = [tick for tick in scale.ticks(6) if tick == int(tick)]
-    found = [text(scale(tick), y + 16, number(int(tick))) for tick in ticks]
+    found = [text(scale(tick), y + 16, tick_text(int(tick))) for tick in ticks]
     return [*found, text((scale.start + scale.end) / 2, y + 33, name, "label mid")]
 
 

@@ -17,6 +17,7 @@ from .words import printable
 BLOCKS = "▁▂▃▄▅▆▇█"
 STRIP = 24  # characters of a strip or a sparkline
 LOG_RATIO = 5.0  # of a curve's values, from where it is drawn on a log scale
+HEADER = 18  # columns for the metric's name above its values
 NARROWEST = 40
 STYLES = {"bold": "1", "blue": "34", "yellow": "33", "red": "31", "dim": "2"}
 
@@ -97,7 +98,7 @@ def _top(summary: Summary, page: _Page) -> Iterator[str]:
     valued = words.plural(summary.valued, "trial")
     yield page.style(f"Best {len(summary.top)} of {valued} with a value", "bold")
     names = list(dict.fromkeys(axis.name for axis in summary.axes))
-    leading = [["trial", summary.metric.name, "step", "time"]]
+    leading = [["trial", page.cut(summary.metric.name, HEADER), "step", "time"]]
     leading += [_cells(row) for row in summary.top]
     apart = [names, *(_params(row, names) for row in summary.top)]
     lines = table([a + b for a, b in zip(leading, apart, strict=True)])
@@ -144,7 +145,8 @@ def _arms(summary: Summary, page: _Page) -> Iterator[str]:
     if len(summary.arms) < 2:
         return
     yield page.style("Best of each arm", "bold")
-    rows = [["arm", summary.metric.name, "trial", "median", "trials", "infeasible"]]
+    metric = page.cut(summary.metric.name, HEADER)
+    rows = [["arm", metric, "trial", "median", "trials", "infeasible"]]
     for arm in summary.arms:
         best = arm.best
         found = (words.number(best.value), f"#{best.number}") if best else ("-", "")

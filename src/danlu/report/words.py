@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..analysis.summary import Arm, Axis, Group, Row, Summary
 from ..domain import Choice, Domain, Int, Value
-from ..trial import State
+from ..trial import Kind, State
 
 DIGITS, PARAM_DIGITS = 4, 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6  # between them no exponent is written
@@ -35,6 +35,17 @@ def number(value: float | None, digits: int = DIGITS) -> str:
         return _plain(real, digits)
     mantissa, exponent = f"{real:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def tick_text(value: float) -> str:
+    """The label of a tick: three digits, whole numbers below a million in full.
+
+    >>> [tick_text(value) for value in (0.05, 1500, 10**18)]
+    ['0.05', '1,500', '1e18']
+    """
+    if isinstance(value, int) and abs(value) < LARGEST_PLAIN:
+        return number(value)
+    return number(float(value), 3)
 
 
 def _plain(real: float, digits: int) -> str:
@@ -183,9 +194,9 @@ def nothing_yet(summary: Summary) -> str:
     states = {row.state for row in summary.rows if row.state.ended}
     if states == {State.INFEASIBLE}:
         return (
-            f"All {plural(summary.ended, 'trial')} that ended are infeasible: the "
-            "search space holds no place that trains. See the reasons below, and try "
-            "lower learning rates or a smaller model."
+            f"All {plural(summary.ended, 'trial')} that ended are infeasible: none of "
+            "their params could be trained. See the reasons below, and try lower "
+            "learning rates or a smaller model."
         )
     if states == {State.FAILED}:
         return (
@@ -199,7 +210,9 @@ def against_baseline(summary: Summary) -> str:
     """The baseline's value and how the best one compares, empty without a baseline."""
     baseline = summary.baseline
     if baseline is None:
-        return ""
+        ended = [row.state for row in summary.others if row.kind is Kind.BASELINE]
+        lost = [str(state) for state in dict.fromkeys(ended) if state.ended]
+        return f"Baseline: no value, it ended {' and '.join(lost)}." if lost else ""
     spread = "" if baseline.sd is None else f", sd {number(baseline.sd, 2)}"
     count = len(baseline.values)
     how = "one seed" if count == 1 else f"mean of {count} seeds{spread}"
