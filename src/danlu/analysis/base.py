@@ -11,7 +11,8 @@ from typing import Any
 class Level(StrEnum):
     """How much a finding matters; `UNKNOWN` says that there are too few trials to tell.
 
-    >>> [level.value for level in Level]
+    >>> import danlu
+    >>> [level.value for level in danlu.Level]
     ['ok', 'notice', 'warning', 'unknown']
     """
 
@@ -29,8 +30,10 @@ class Finding:
     JSON values; `evidence["change"]`, where there is one, maps fields of the study to
     what they should become (under `space`: path to the fields of that domain).
 
-    >>> Finding("trials", Level.NOTICE, "12 trials for 3 dimensions: plan 30").level
-    <Level.NOTICE: 'notice'>
+    >>> import danlu
+    >>> finding = danlu.Finding("trials", danlu.Level.WARNING, "12 trials are few.")
+    >>> finding.level.value
+    'warning'
     """
 
     check: str
