@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..analysis.summary import Arm, Axis, Row, Summary
+from ..analysis.summary import Arm, Axis, Group, Row, Summary
 from ..domain import Choice, Value
 from ..jsontext import number_to_json
 from .curves import Panel, panels
@@ -31,17 +31,9 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
     Trials stand as columns: entry `k` of every list under `trials` is of one trial, as
     is entry `k` of a hyperparameter's `places`.
     """
-    study = summary.study
     return {
         "schema": SCHEMA,
-        "study": study.name,
-        "goal": study.goal,
-        "metric": {
-            "name": summary.metric.name,
-            "maximize": summary.metric.maximize,
-            "at": summary.metric.at,
-        },
-        "planned": study.trials,
+        **_statement(summary),
         "ended": summary.ended,
         "valued": summary.valued,
         "states": {str(state): count for state, count in summary.states.items()},
@@ -50,17 +42,9 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "top": [_row(row) for row in summary.top],
         "baseline": _baseline(summary),
         "gain": _number(summary.gain),
-        "fixed": _params(study.fixed),
         "space": [_axis(axis) for axis in summary.axes],
         "arms": [_arm(arm) for arm in summary.arms],
-        "groups": [
-            {
-                "state": str(group.state),
-                "reason": group.reason,
-                "trials": list(group.numbers),
-            }
-            for group in summary.groups
-        ],
+        "groups": [_group(group) for group in summary.groups],
         "range": _range(summary),
         "progress": [
             [step.number, _number(step.value), _number(step.best)]
@@ -76,6 +60,22 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
             {"text": note.text, "written_s": note.written_s} for note in summary.notes
         ],
     }
+
+
+def _statement(summary: Summary) -> dict[str, Any]:
+    study, metric = summary.study, summary.metric
+    return {
+        "study": study.name,
+        "goal": study.goal,
+        "metric": {"name": metric.name, "maximize": metric.maximize, "at": metric.at},
+        "planned": study.trials,
+        "fixed": _params(study.fixed),
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    numbers, state = list(group.numbers), str(group.state)
+    return {"state": state, "reason": group.reason, "trials": numbers}
 
 
 def _row(row: Row | None) -> dict[str, Any] | None:
