@@ -1,9 +1,38 @@
+"""What several tests need."""
+
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-# The machine may be busy: how long an example takes says nothing.
-_patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("patient", **_patient)  # type: ignore[arg-type]
-settings.register_profile("thorough", max_examples=5000, **_patient)  # type: ignore[arg-type]
-settings.load_profile("patient")
+import pytest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB, half filled by the file `ballast`."""
+    with _mounted(tmp_path / "small", "size=1m") as place:
+        (place / "ballast").write_bytes(os.urandom(512 * 1024))
+        yield place
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that nobody may write, not even root."""
+    with _mounted(tmp_path / "locked", "ro,size=1m") as place:
+        yield place
+
+
+@contextmanager
+def _mounted(place: Path, options: str) -> Iterator[Path]:
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)

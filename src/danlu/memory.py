@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .errors import TrialError
 from .history import History
 from .storage.base import Changes, Storage
 from .study import Study
-from .trial import Kind, Report, State, Trial, add_reports, merge
+from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
 
 
 class Memory:
@@ -70,7 +70,7 @@ class Memory:
         """Adds reports that are not saved yet; the trial as it is with them."""
         trial = self.trial(number)
         self._unsaved.setdefault(number, []).extend(reports)
-        grown = replace(trial, curves=add_reports(trial.curves, reports))
+        grown = trial.with_curves(add_reports(trial.curves, reports))
         self.keep(grown)
         return grown
 
@@ -116,29 +116,35 @@ class Memory:
             space=study.search_space if arm is None else study.arm_spaces[arm],
             metric=study.objective,
             trials=trials,
-            seed=arm_seed(study, arm or 0),
+            seed=arm_seed(study.seed, arm or 0),
             position=position,
             max_steps=study.max_steps,
         )
 
     def _apply(self, changes: Changes) -> None:
-        for trial in changes.trials:
-            place = bisect_left(self._numbers, trial.number)
-            known = place < len(self._numbers) and self._numbers[place] == trial.number
-            curves = self._trials[place].curves if known else {}
-            self.keep(replace(trial, curves=curves))
+        fresh = {trial.number: trial for trial in changes.trials}
+        grown: dict[int, dict[str, Curve]] = {}
+        for number in fresh.keys() | self._unsaved.keys():
+            grown[number] = dict(self._curves(number))
         for number, stretch in changes.stretches:
-            trial = self.trial(number)
-            grown = dict(trial.curves)
+            curves = grown.setdefault(number, dict(self._curves(number)))
             for name, curve in stretch.items():
-                grown[name] = merge(grown.get(name), curve)
-            self.keep(replace(trial, curves=grown))
+                curves[name] = merge(curves.get(name), curve)
         for number, reports in self._unsaved.items():
-            trial = self.trial(number)
-            self.keep(replace(trial, curves=add_reports(trial.curves, reports)))
+            grown[number] = add_reports(grown[number], reports)
+        for number in sorted(grown):
+            trial = fresh[number] if number in fresh else self.trial(number)
+            self.keep(trial.with_curves(grown[number]))
         self._version = changes.version
 
+    def _curves(self, number: int) -> Mapping[str, Curve]:
+        """What is known of a trial's curves, nothing if it is new."""
+        place = bisect_left(self._numbers, number)
+        known = place < len(self._numbers) and self._numbers[place] == number
+        return self._trials[place].curves if known else {}
 
-def arm_seed(study: Study, arm: int) -> int:
-    """The seed of one arm, the same in every process."""
-    return int(np.random.SeedSequence([study.seed, arm]).generate_state(1)[0])
+
+@lru_cache(maxsize=1024)
+def arm_seed(seed: int, arm: int) -> int:
+    """The seed of one arm of a study with this seed, the same in every process."""
+    return int(np.random.SeedSequence([seed, arm]).generate_state(1)[0])

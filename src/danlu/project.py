@@ -241,7 +241,7 @@ class Project:
         reserved = self._storage.reserve(memory.study_id, kind, claim, limit)
         if reserved is None:
             raise StudyError(
-                f"study {study.name!r} has all its {study.trials} trials: raise `trials`"
+                f"study {study.name!r} has its {study.trials} trials: raise `trials`"
             )
         trial = Trial(
             number=reserved.number,

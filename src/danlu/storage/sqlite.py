@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from ..errors import StorageError, StorageFormat
@@ -84,8 +86,9 @@ def _make(path: Path) -> None:
         except OSError:  # a file system without hard links
             draft.replace(path)
         draft.unlink(missing_ok=True)
-    except (OSError, sqlite3.Error) as error:
-        draft.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        with suppress(OSError):
+            draft.unlink()
         raise StorageError(
             f"cannot make the database {path}: {error}; "
             "choose a folder that can be written, with space left"

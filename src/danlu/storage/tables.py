@@ -39,7 +39,7 @@ studies = Table(
 trials = Table(
     "trials",
     metadata,
-    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("study_id", Integer, ForeignKey("studies.id"), primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
     Column("params", Text),  # JSON; NULL until the sampler has answered
@@ -70,7 +70,7 @@ trials = Table(
 curves = Table(
     "curves",
     metadata,
-    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("study_id", Integer, ForeignKey("studies.id"), primary_key=True),
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("points", Text, nullable=False),  # JSON: {metric: [steps, values]}
@@ -82,7 +82,7 @@ notes = Table(
     "notes",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("study_id", Integer, ForeignKey("studies.id"), nullable=False),
     Column("text", Text, nullable=False),
     Column("written_s", Float, nullable=False),
 )

@@ -21,7 +21,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "trials",
-        sa.Column("study_id", sa.ForeignKey("studies.id"), primary_key=True),
+        sa.Column(
+            "study_id", sa.Integer, sa.ForeignKey("studies.id"), primary_key=True
+        ),
         sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("params", sa.Text),
@@ -48,7 +50,9 @@ def upgrade() -> None:
     op.create_index("trials_by_version", "trials", ["study_id", "version"])
     op.create_table(
         "curves",
-        sa.Column("study_id", sa.ForeignKey("studies.id"), primary_key=True),
+        sa.Column(
+            "study_id", sa.Integer, sa.ForeignKey("studies.id"), primary_key=True
+        ),
         sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("number", sa.BigInteger, nullable=False),
         sa.Column("points", sa.Text, nullable=False),
@@ -58,7 +62,7 @@ def upgrade() -> None:
     op.create_table(
         "notes",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False),
+        sa.Column("study_id", sa.Integer, sa.ForeignKey("studies.id"), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("written_s", sa.Float, nullable=False),
     )
