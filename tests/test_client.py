@@ -113,6 +113,24 @@ def test_alone_the_script_has_its_own_params_and_prints(
     assert capsys.readouterr().out == "step=1 val_error=0.5\n"
 
 
+def test_a_line_torn_by_a_full_disk_spoils_no_other(environment: Path) -> None:
+    program = (
+        "import resource\n"
+        "from danlu import client\n"
+        "limit = resource.RLIMIT_FSIZE\n"
+        "resource.setrlimit(limit, (40, resource.RLIM_INFINITY))\n"
+        "client.report(1, val_error=0.5)\n"
+        "try: client.report(2, val_error=0.5)\n"
+        "except OSError: pass\n"
+        "resource.setrlimit(limit, (4000, resource.RLIM_INFINITY))\n"
+        "client.report(3, val_error=0.5)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    lines = (environment / "reports.jsonl").read_text().splitlines()
+    whole = [json.loads(line)["step"] for line in lines if line.endswith("}")]
+    assert (whole, len(lines)) == ([1, 3], 3)
+
+
 def test_lines_of_many_writers_stay_whole(environment: Path) -> None:
     program = (
         "from danlu import client\n"

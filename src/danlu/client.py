@@ -135,7 +135,11 @@ class ReportFile(Channel):
         if self._descriptor is None:
             self._descriptor = _open_to_append(self.path)
         line = {name: _json_number(value) for name, value in metrics.items()}
-        _write(self._descriptor, json.dumps({"step": step, **line}) + "\n")
+        try:
+            _write(self._descriptor, json.dumps({"step": step, **line}) + "\n")
+        except OSError:  # the line may be torn: the next one must not be glued to it
+            self.close()
+            raise
 
     def stopping(self) -> bool:
         """Whether the stop file exists."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -113,6 +114,27 @@ def test_torch_is_imported_once(workshop: Any) -> None:
         bench.run(number)
         waits.append(bench.reports(number)[0].metrics["began_s"] - started_s)
     assert min(waits[1:]) < 0.5 * waits[0]
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_module_that_computes_when_imported_does_not_hang_its_trials(
+    workshop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slots: int
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    (tmp_path / f"computes{slots}.py").write_text(
+        "import torch\n"
+        "x = torch.randn(500, 500)\n"
+        "y = (x @ x).exp().sum()\n"
+        "def train(trial):\n"
+        "    print(torch.get_num_threads())\n"
+        "    return (x @ x).relu().mean()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(f"computes{slots}")
+    bench = workshop.bench(module.train, Limits(time_s=20, grace_s=0.1), slots=slots)
+    assert bench.run().outcome is Outcome.DONE
+    assert bench.text() == "2\n"
 
 
 def test_the_same_seed_gives_the_same_numbers(workshop: Any) -> None:

@@ -44,7 +44,8 @@ class Local(Executor):
     program that can do nothing but print: its groups `step` and `metric`. Programs
     start in the folder `workdir`, by default the current one. `preload` names modules
     to import once for all trials. With several slots the cores are shared out through
-    `OMP_NUM_THREADS`, unless it is set.
+    `OMP_NUM_THREADS`, unless it is set. A function's module is imported once, on one
+    thread; threads that it begins then are missing in the trials.
 
     >>> import danlu, tempfile
     >>> from pathlib import Path
@@ -95,7 +96,7 @@ class Local(Executor):
         launch = _absolute(launch)
         prepare(launch)
         connection = self._connected()
-        variables = environment(launch)
+        variables = environment(launch) | self._variables()
         number = launch.trial.number
         if self._gpus.names:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus.take(number)
@@ -172,7 +173,7 @@ class Local(Executor):
                 preload=self._preload,
                 function=None if self._function is None else packed(self._function),
             )
-            self._connection = Connection(load, _variables(self.slots))
+            self._connection = Connection(load, self._import_variables())
         return self._connection
 
     def _begun(self, launch: Launch) -> _Running:
@@ -184,6 +185,30 @@ class Local(Executor):
             self._output_reader(launch, offset),
             offset,
         )
+
+    def _variables(self) -> dict[str, str]:
+        """What all trials have in their environment, unless the user has set it.
+
+        Output is seen at once. Every slot gets an equal part of the cores, since more
+        threads than cores slow all of them down.
+        """
+        variables = {"PYTHONUNBUFFERED": "1"}
+        if self.slots > 1 or self._function is not None:
+            cores = processes.cores()
+            variables["OMP_NUM_THREADS"] = str(max(1, cores // self.slots))
+        return {name: os.environ.get(name, value) for name, value in variables.items()}
+
+    def _import_variables(self) -> dict[str, str]:
+        """What holds while a function's module is imported: OpenMP on one thread.
+
+        Its pool of threads would not survive the fork, and trials would hang. The one
+        of OpenBLAS, which NumPy uses, does, and its size is set when it is loaded.
+        """
+        if self._function is None:
+            return {}
+        threads = self._variables()["OMP_NUM_THREADS"]
+        blas = os.environ.get("OPENBLAS_NUM_THREADS", threads)
+        return {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": blas}
 
     def _output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
         if self._words is None:
@@ -321,24 +346,6 @@ def _absolute(launch: Launch) -> Launch:
     """The same with an absolute folder: the program may be in another one."""
     folder = launch.folder.absolute()
     return Launch(launch.study, launch.trial, launch.metric, folder, launch.names)
-
-
-def _variables(slots: int) -> dict[str, str]:
-    """What all trials have in their environment, unless the user has set it.
-
-    Output is seen at once. Every slot gets an equal part of the cores, since more
-    threads than cores slow all of them down.
-    """
-    variables = {"PYTHONUNBUFFERED": "1"}
-    if slots > 1:
-        variables["OMP_NUM_THREADS"] = str(max(1, _cores() // slots))
-    return {name: os.environ.get(name, value) for name, value in variables.items()}
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _checked_words(train: Sequence[str]) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ def _run_function(spawn: Spawn, function: Callable[..., Any]) -> int:
     os.environ.update(spawn.environ)
     atexit._clear()  # the server's; those that the function registers are run
     _seed(spawn.seed)
+    _share_cores(spawn.environ["OMP_NUM_THREADS"])
     live = client.current()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
@@ -136,6 +137,16 @@ def _seed(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed % 2**32)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
+
+
+def _share_cores(threads: str) -> None:
+    """Undoes that imports had one thread; `4,2` means 4, and 2 within them."""
+    first = threads.partition(",")[0].strip()
+    if not first.isdecimal() or int(first) < 1:
+        return
+    processes.use_threads(int(first))
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(int(first))
 
 
 def _join_threads() -> None:
