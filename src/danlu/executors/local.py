@@ -9,14 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from ..client import LiveTrial
 from ..errors import ExecutorError
 from . import processes
-from .base import Event, Executor, Exited, Launch, Reported
+from .base import Event, Executor, Launch
 from .command import check_program, filled
 from .connection import Connection
 from .ended import Cause, Ended, read_ended
@@ -24,8 +23,9 @@ from .functions import packed
 from .gpus import Gpus
 from .handover import environment, prepare, size_of
 from .limits import Limits
-from .outcome import judged, tail_of
 from .reports import OutputReader, ReportReader
+from .running import Running, exited
+from .threads import import_variables, trial_variables
 from .wire import Load, Signal, Spawn, Spawned
 
 Train: TypeAlias = Callable[[LiveTrial], object] | Sequence[str]
@@ -43,7 +43,7 @@ class Local(Executor):
     each: below 1 several trials share one. `pattern` is a regular expression for a
     program that can do nothing but print: its groups `step` and `metric`. Programs
     start in the folder `workdir`, by default the current one. `preload` names modules
-    to import once for all trials. With several slots the cores are shared out through
+    to import once for all trials. The cores are shared out among the slots through
     `OMP_NUM_THREADS`, unless it is set. A function's module is imported once, on one
     thread; threads that it begins then are missing in the trials.
 
@@ -85,7 +85,7 @@ class Local(Executor):
         self._pattern = None if pattern is None else _compiled(pattern)
         self._workdir = _checked_folder(Path(workdir or os.getcwd()).absolute())
         self._preload = (preload,) if isinstance(preload, str) else tuple(preload)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._connection: Connection | None = None
 
     def start(self, launch: Launch) -> None:
@@ -96,7 +96,7 @@ class Local(Executor):
         launch = _absolute(launch)
         prepare(launch)
         connection = self._connected()
-        variables = environment(launch) | self._variables()
+        variables = environment(launch) | trial_variables(self.slots)
         number = launch.trial.number
         if self._gpus.names:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus.take(number)
@@ -141,7 +141,7 @@ class Local(Executor):
         ended = read_ended(folder, launch.trial.attempt)
         processes.end_leftovers(folder)
         offset = processes.output_offset(folder)
-        running = _Running(
+        running = Running(
             launch,
             ReportReader(folder / "reports.jsonl"),
             self._output_reader(launch, offset),
@@ -153,7 +153,7 @@ class Local(Executor):
         if reported is not None:
             events.append(reported)
         if ended is not None:
-            events.append(_exited(launch, ended, offset))
+            events.append(exited(launch, ended, offset))
         return events
 
     def close(self) -> None:
@@ -173,42 +173,19 @@ class Local(Executor):
                 preload=self._preload,
                 function=None if self._function is None else packed(self._function),
             )
-            self._connection = Connection(load, self._import_variables())
+            importing = {} if self._function is None else import_variables(self.slots)
+            self._connection = Connection(load, importing)
         return self._connection
 
-    def _begun(self, launch: Launch) -> _Running:
+    def _begun(self, launch: Launch) -> Running:
         reports = launch.folder / "reports.jsonl"
         offset = size_of(launch.folder / "output.log")
-        return _Running(
+        return Running(
             launch,
             ReportReader(reports, size_of(reports)),
             self._output_reader(launch, offset),
             offset,
         )
-
-    def _variables(self) -> dict[str, str]:
-        """What all trials have in their environment, unless the user has set it.
-
-        Output is seen at once. Every slot gets an equal part of the cores, since more
-        threads than cores slow all of them down.
-        """
-        variables = {"PYTHONUNBUFFERED": "1"}
-        if self.slots > 1 or self._function is not None:
-            cores = processes.cores()
-            variables["OMP_NUM_THREADS"] = str(max(1, cores // self.slots))
-        return {name: os.environ.get(name, value) for name, value in variables.items()}
-
-    def _import_variables(self) -> dict[str, str]:
-        """What holds while a function's module is imported: OpenMP on one thread.
-
-        Its pool of threads would not survive the fork, and trials would hang. The one
-        of OpenBLAS, which NumPy uses, does, and its size is set when it is loaded.
-        """
-        if self._function is None:
-            return {}
-        threads = self._variables()["OMP_NUM_THREADS"]
-        blas = os.environ.get("OPENBLAS_NUM_THREADS", threads)
-        return {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": blas}
 
     def _output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
         if self._words is None:
@@ -234,7 +211,7 @@ class Local(Executor):
             if reported is not None:
                 deliver(reported)
             if running.ended is not None:
-                deliver(_exited(running.launch, running.ended, running.output_offset))
+                deliver(exited(running.launch, running.ended, running.output_offset))
             delivered |= reported is not None or running.ended is not None
         return delivered
 
@@ -269,7 +246,7 @@ class Local(Executor):
             killed = Ended(number, attempt, -signal.SIGKILL)
             running.ended = running.ended or read_ended(folder, attempt) or killed
 
-    def _enforce(self, running: _Running) -> None:
+    def _enforce(self, running: Running) -> None:
         """Ends a trial that is over a limit, or over its grace."""
         now_s = time.monotonic()
         limits = self.limits
@@ -289,7 +266,7 @@ class Local(Executor):
             if processes.memory_bytes(running.pid) > limits.memory_bytes:
                 self._signal(running, signal.SIGKILL, Cause.MEMORY)
 
-    def _end(self, running: _Running, cause: Cause) -> None:
+    def _end(self, running: Running, cause: Cause) -> None:
         if running.kill_at_s is not None:
             return
         with suppress(OSError):  # a full disk: the signal says the same
@@ -297,7 +274,7 @@ class Local(Executor):
         running.kill_at_s = time.monotonic() + self.limits.grace_s
         self._signal(running, signal.SIGTERM, cause)
 
-    def _signal(self, running: _Running, number: int, cause: Cause) -> None:
+    def _signal(self, running: Running, number: int, cause: Cause) -> None:
         if self._connection is not None:
             trial = running.launch.trial.number
             self._connection.send(Signal(trial, number, cause))
@@ -305,41 +282,6 @@ class Local(Executor):
     def _forget(self, number: int) -> None:
         del self._running[number]
         self._gpus.give(number)
-
-
-@dataclass
-class _Running:
-    launch: Launch
-    reports: ReportReader
-    output: OutputReader | None
-    output_offset: int
-    began_s: float = 0.0
-    weigh_at_s: float = 0.0
-    pid: int | None = None
-    kill_at_s: float | None = None
-    ended: Ended | None = None
-
-    def __post_init__(self) -> None:
-        self.began_s = time.monotonic()
-
-    def reported(self) -> Reported | None:
-        """What is new since the last call; everything, once the program has ended."""
-        reader = self.reports
-        at_end = self.ended is not None
-        reports, complaints = reader.read_to_end() if at_end else reader.read()
-        if self.output is not None and not reader.began:
-            output = self.output
-            reports = output.read_to_end() if at_end else output.read()
-        if not reports and not complaints:
-            return None
-        number = self.launch.trial.number
-        return Reported(number, tuple(reports), tuple(complaints))
-
-
-def _exited(launch: Launch, ended: Ended, offset: int) -> Exited:
-    tail = tail_of(launch.folder / "output.log", offset)
-    outcome, reason = judged(ended, tail)
-    return Exited(launch.trial.number, outcome, reason, tail)
 
 
 def _absolute(launch: Launch) -> Launch:

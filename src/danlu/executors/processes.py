@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import signal
 import socket
 import sys
@@ -25,8 +24,6 @@ from .ended import write_json
 SAME_START_S = 2.0  # the clock that start times are told by may be set meanwhile
 GONE_WITHIN_S = 5.0
 
-# GNU's, LLVM's and Intel's, also under the names that wheels give to their copies.
-_OPENMP = re.compile(r"(/\S*/lib(?:gomp|omp|iomp5)[^/\s]*\.so\S*)")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -130,23 +127,6 @@ def memory_bytes(pid: int) -> int:
             with suppress(psutil.Error):
                 total += process.memory_info().rss
     return total
-
-
-def cores() -> int:
-    """The physical cores that this process may use."""
-    logical = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        logical = len(os.sched_getaffinity(0))
-    return min(logical, psutil.cpu_count(logical=False) or logical)
-
-
-def use_threads(count: int) -> None:
-    """Has every OpenMP library that is loaded use `count` threads from now on."""
-    with suppress(OSError):
-        maps = Path("/proc/self/maps").read_text()
-        for path in set(_OPENMP.findall(maps)):
-            with suppress(OSError, AttributeError):
-                ctypes.CDLL(path).omp_set_num_threads(count)
 
 
 def oom_kills() -> int:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from .. import client
 from . import processes
 from .functions import report_result
+from .threads import use_threads
 from .wire import Spawn
 
 # Signals that are held back until a new process is ready for them.
@@ -144,7 +145,7 @@ def _share_cores(threads: str) -> None:
     first = threads.partition(",")[0].strip()
     if not first.isdecimal() or int(first) < 1:
         return
-    processes.use_threads(int(first))
+    use_threads(int(first))
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(int(first))
 
