@@ -6,6 +6,7 @@ Every command is a module of its own (or shares one), imported when it is used, 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import Any
 import click
 
 from .exits import exit_code
+
+_THRESHOLD = 50_000  # new objects before a collection; imports alone make 100,000
 
 # name: (module, what it does), in the order in which one meets them
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -89,6 +92,7 @@ def danlu() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code; a traceback only with --debug."""
+    gc.set_threshold(_THRESHOLD, 20, 20)
     words = list(sys.argv[1:] if arguments is None else arguments)
     own, rest = _split(words)
     debug = "--debug" in own

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .stated import WithProgram, stated, study_options
-from .words import say, table
+from .words import plural, say, table
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -64,8 +64,10 @@ def described(study: Study) -> str:
     count = len(study.search_space)
     arms = f", in {len(study.arms)} arms" if len(study.arms) > 1 else ""
     lines.append(f"trials  {study.trials}{arms}, over {count} hyperparameters")
+    from ..studyfile import domain_text
+
     rows = [
-        (dimension.path, str(dimension.domain), study.role(dimension.path))
+        (dimension.path, domain_text(dimension.domain), study.role(dimension.path))
         for dimension in study.search_space.dimensions
     ]
     rows += [(name, str(value), "fixed") for name, value in study.fixed.items()]
@@ -142,12 +144,12 @@ def estimate(file: StudyFile, seen: Rehearsal) -> str:
     trial_s = seen.trial_s(file.study.max_steps)
     if trial_s is None:
         return (
-            f"time    {seen.steps} steps in {duration_text(seen.seconds)}; "
+            f"time    {plural(seen.steps, 'step')} in {duration_text(seen.seconds)}; "
             "max_steps is not set, so the whole cannot be estimated"
         )
     slots = min(file.program.slots, file.study.trials)
     total_s = trial_s * file.study.trials / slots
     return (
         f"time    {duration_text(trial_s)} a trial, so about {duration_text(total_s)} "
-        f"for {file.study.trials} trials in {slots} slots; stopping early shortens this"
+        f"for {plural(file.study.trials, 'trial')} in {plural(slots, 'slot')}; stopping early shortens this"
     )

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ..history import History, Metric
     from ..trial import Trial
 
+_LEVEL = 0.005  # a difference that is shown as 0 %
+
 
 class BestAtStep:
     """The smallest loss that any ended trial had at each step.
@@ -53,17 +55,18 @@ class BestAtStep:
                 self._losses[step] = loss
 
 
-def compared(history: History, trial: Trial, best: BestAtStep) -> str:
-    """Where a running trial stands against the best at its step, in words."""
-    loss = history.loss(trial)
-    other = best.at(trial.step)
-    if loss is None or other is None:
+def compared(metric: Metric, trial: Trial, best: BestAtStep) -> str:
+    """Where a running trial's latest value stands against the best at its step."""
+    curve = trial.curves.get(metric.name)
+    if curve is None or not len(curve) or not np.isfinite(curve.last):
         return ""
-    if loss == other:
-        return "equal to the best at this step"
-    better = loss < other
-    if other == 0:
-        return "better than the best at this step" if better else "behind the best"
-    share = abs(loss - other) / abs(other)
-    shown = f"{share:.0%}" if share < 10 else f"{share:.0f} times"
-    return f"{shown} {'better' if better else 'worse'} than the best at this step"
+    loss = -curve.last if metric.maximize else curve.last
+    other = best.at(int(curve.steps[-1]))
+    if other is None:
+        return ""
+    share = abs(loss - other) / abs(other) if other else 1.0
+    if share < _LEVEL:
+        return "level with the best at this step"
+    shown = f"{share:.0%} " if other and share < 10 else ""
+    better = "better" if loss < other else "worse"
+    return f"{shown}{better} than the best at this step"

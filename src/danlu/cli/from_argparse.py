@@ -68,12 +68,10 @@ def guess(argument: Argument) -> str | None:
     '0.0001..1.0:log   # check: was 0.01'
     """
     parts = argument.name.lower().replace("-", "_").split("_")
-    if _any(_FIXED, parts):
+    if argument.is_flag or _any(_FIXED, parts):
         return None
     if argument.choices:
         return json.dumps(list(argument.choices))
-    if argument.is_flag:
-        return "true|false   # check: a flag; the script must take a value for it"
     number = argument.default
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
@@ -202,7 +200,7 @@ metric: val_error   # check
 space:
 {space}
 
-# Not tuned; the script's own defaults hold:
+# Not tuned (a flag takes no value); the script's own defaults hold:
 {rest}
 
 trials: 32                  # search trials in total

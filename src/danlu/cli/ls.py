@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,10 @@ from .options import JSON, PROJECT
 from .place import existing
 from .words import number, progress_counts, show_json, study_state, table
 
+if TYPE_CHECKING:
+    from ..history import History
+    from ..study import Study
+
 
 @click.command()
 @JSON
@@ -18,16 +22,7 @@ from .words import number, progress_counts, show_json, study_state, table
 def ls(as_json: bool, place: str | None) -> None:
     """List the studies of this project, oldest first."""
     with existing(place) as project:
-        found: list[dict[str, Any]] = []
-        for study in project.studies():
-            history = project.history(study)
-            ended, total = progress_counts(study, history)
-            best = history.best
-            loss = None if best is None else history.loss(best)
-            value = None if loss is None else study.objective.value(loss)
-            found.append({"study": study.name, "state": study_state(study, history),
-                          "ended": ended, "trials": total, "best": value,
-                          "metric": study.objective.name, "goal": study.goal})  # fmt: skip
+        found = [_row(study, project.history(study)) for study in project.studies()]
     if as_json:
         for row in found:
             row["best"] = None if row["best"] is None else number_to_json(row["best"])
@@ -44,3 +39,18 @@ def ls(as_json: bool, place: str | None) -> None:
         for row in found
     ]
     click.echo(table(("study", "state", "trials", "best", "goal"), rows))
+
+
+def _row(study: Study, history: History) -> dict[str, Any]:
+    ended, total = progress_counts(study, history)
+    best = history.best
+    loss = None if best is None else history.loss(best)
+    return {
+        "study": study.name,
+        "state": study_state(study, history),
+        "ended": ended,
+        "trials": total,
+        "metric": study.objective.name,
+        "best": None if loss is None else study.objective.value(loss),
+        "goal": study.goal,
+    }

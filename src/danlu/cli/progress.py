@@ -19,6 +19,7 @@ from .words import (
     cut,
     number,
     params_text,
+    plural,
     progress_counts,
     say,
     screen_width,
@@ -152,19 +153,26 @@ def head_line(progress: Progress, at_start: int) -> str:
     filled = min(_BAR, _BAR * ended // total)
     bar = "#" * filled + "-" * (_BAR - filled)
     parts = [progress.study.name, bar, f"{ended}/{total}"]
-    left_s = time_left_s(progress, ended - at_start, total - ended)
+    done = ended + sum(map(share_done, progress.running))
+    left_s = time_left_s(progress, done - at_start, total - done)
     if left_s is not None:
         parts.append(f"eta {duration_text(left_s)}")
     parts.append(f"{len(progress.running)} running")
     return "  ".join(parts)
 
 
-def time_left_s(progress: Progress, ended: int, left: int) -> float | None:
-    """Seconds until the study is done, None before the first trial has ended."""
-    if ended < 1 or left < 1:
+def share_done(trial: Trial) -> float:
+    """How much of a running trial is done, 0 where its length is unknown."""
+    if not trial.budget or trial.kind != "search":
+        return 0.0
+    return min(1.0, trial.step / trial.budget)
+
+
+def time_left_s(progress: Progress, done: float, left: float) -> float | None:
+    """Seconds until the study is done, None before there is something to go by."""
+    if done <= 0 or left <= 0:
         return None
-    passed_s = time.time() - progress.started_s
-    return passed_s / ended * left
+    return (time.time() - progress.started_s) / done * left
 
 
 def running_line(progress: Progress, trial: Trial, best: BestAtStep) -> str:
@@ -175,7 +183,7 @@ def running_line(progress: Progress, trial: Trial, best: BestAtStep) -> str:
     parts = [f" #{trial.number}", f"step {trial.step}{budget}"]
     if curve is not None and len(curve):
         parts.append(f"{name} {number(curve.last)}")
-        parts.append(compared(progress.history, trial, best))
+        parts.append(compared(progress.study.objective, trial, best))
     elif trial.kind != "search":
         parts.append(trial.kind.value)
     return "  ".join(part for part in parts if part)
@@ -192,7 +200,7 @@ def ended_line(progress: Progress, trial: Trial, *, verbose: bool) -> str:
     parts.append(f"step {trial.step}")
     if loss is not None and trial.state is not State.INFEASIBLE:
         parts.append(f"{study.objective.name} {number(study.objective.value(loss))}")
-    if trial.reason:
+    if trial.reason and trial.state is not State.FAILED:  # the loop has said that
         parts.append(cut(trial.reason.splitlines()[0], 80))
     if trial.seconds is not None:
         parts.append(duration_text(trial.seconds))
@@ -206,5 +214,5 @@ def ended_line(progress: Progress, trial: Trial, *, verbose: bool) -> str:
 
 def stopping_text(progress: Progress) -> str:
     """What is waited for after Ctrl-C, and what another one does."""
-    count = len(progress.running)
-    return f"stopping: {count} trials are finishing; Ctrl-C again ends them now"
+    running = plural(len(progress.running), "trial")
+    return f"stopping: waiting for {running} to finish; Ctrl-C again ends them now"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..studyfile import StudyFile
 
 _SEED = 0
+_GRACE_S = 5.0  # nothing is lost when a rehearsal is ended by force
 
 
 @dataclass
@@ -66,7 +67,8 @@ def rehearse(file: StudyFile, steps: int, patience_s: float) -> Rehearsal:
     with tempfile.TemporaryDirectory(prefix="danlu-check-") as folder:
         place = Path(folder) / "0"
         launch = Launch(study.name, trial, study.objective.name, place, names)
-        executor = executor_of(file.program)
+        grace_s = min(file.program.grace_s, _GRACE_S)
+        executor = executor_of(replace(file.program, grace_s=grace_s))
         try:
             return _watched(executor, launch, steps, patience_s)
         finally:
@@ -95,7 +97,7 @@ def _watched(
         if stopped or exits:
             continue
         seen.cut_short = time.monotonic() - began_s > patience_s
-        if seen.cut_short or (len(seen.at_s) >= steps and launch.trial.budget is None):
+        if seen.cut_short or len(seen.at_s) >= steps:
             stopped = True
             executor.stop(launch.trial.number)
     seen.seconds = time.monotonic() - began_s

@@ -11,7 +11,7 @@ from ..trial import State
 from .options import PROJECT, STUDY
 from .place import existing, launch_path
 from .run import run_to_end
-from .words import say
+from .words import plural, say
 
 
 @click.command()
@@ -36,7 +36,8 @@ def resume(
     place: str | None,
 ) -> int:
     """Go on with STUDY (the newest by default) as it was run before."""
-    from ..studyfile import read_program
+    from ..studyfile import read_program, write_program
+    from .programs import executor_of
     from .progress import watcher
 
     with existing(place) as project:
@@ -56,8 +57,10 @@ def resume(
             ]
             for trial in failed:
                 project.requeue(found, trial.number)
-            say(f"{len(failed)} failed trials are to be run again")
+            say(f"to be run again: {plural(len(failed), 'failed trial')}")
         if slots:
             program = dataclasses.replace(program, slots=slots)
+        executor = executor_of(program)
+        write_program(program, launch_path(project, found.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
-        return run_to_end(project, found, program, watch)
+        return run_to_end(project, found, executor, watch)

@@ -14,11 +14,14 @@ from .stated import WithProgram, stated, study_options
 from .words import best_text, counts_text, params_text, progress_counts, say
 
 if TYPE_CHECKING:
+    import logging
+
+    from ..executors.base import Executor
     from ..history import History
     from ..loop import Progress
     from ..project import Project
     from ..study import Study
-    from ..studyfile import Program, StudyFile
+    from ..studyfile import StudyFile
 
 _SHOWN = 5
 
@@ -57,7 +60,8 @@ def run(
     danlu run -p 'lr=1e-4..1e-1:log' -p 'opt=sgd|adam' --min val_loss --trials 50 \\
         -- python train.py --lr {lr} --opt {opt}
     """
-    from .programs import check_words
+    from ..studyfile import write_program
+    from .programs import check_words, executor_of
     from .progress import watcher
 
     file = stated(target, ctx.obj, options)
@@ -65,25 +69,22 @@ def run(
     if dry_run:
         _rehearsed(file)
         return 0
+    executor = executor_of(file.program)  # first, so that no study is left behind
     with existing_or_new(place) as project:
         _warn_on_stderr()
         study = project.plan(file.study)
+        write_program(file.program, launch_path(project, study.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
-        return run_to_end(project, study, file.program, watch)
+        return run_to_end(project, study, executor, watch)
 
 
 def run_to_end(
     project: Project,
     study: Study,
-    program: Program,
+    executor: Executor,
     watch: Callable[[Progress], None],
 ) -> int:
     """Runs what is left of a study and says how it ended; the exit code."""
-    from ..studyfile import write_program
-    from .programs import executor_of
-
-    executor = executor_of(program)
-    write_program(program, launch_path(project, study.name))
     try:
         history = project.run(study, executor, watch=watch)
     except (KeyboardInterrupt, SystemExit):
@@ -146,16 +147,23 @@ def _warn_on_stderr() -> None:
     """Lets the library's warnings reach the user, as every message does."""
     import logging
 
-    log = logging.getLogger("danlu")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("warning: %(message)s"))
-        log.addHandler(handler)
+    class Said(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(f"warning: {record.getMessage()}")
+
+    _handle_warnings(Said())
 
 
 def _quiet_warnings() -> None:
+    """Keeps the library's warnings back where they have been said already."""
+    import logging
+
+    _handle_warnings(logging.NullHandler())
+
+
+def _handle_warnings(handler: logging.Handler) -> None:
     import logging
 
     log = logging.getLogger("danlu")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
+    log.handlers = [handler]
+    log.propagate = False

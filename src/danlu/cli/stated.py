@@ -138,7 +138,7 @@ def _with_defaults(document: Document) -> Document:
     if document.get("goal") is None:
         extreme = "largest" if metric["goal"] == "max" else "smallest"
         names = ", ".join(document.get("space") or {})
-        goal = f"Which {names} give the {extreme} {metric['name']}?"
+        goal = f"Which values of {names} give the {extreme} {metric['name']}?"
         document = document.put(("goal",), goal, "default")
     return document
 

@@ -56,8 +56,9 @@ def status_text(project: Project, study: Study, history: History) -> str:
     """One screen: how far, the best, what runs, what is lost."""
     ended, total = progress_counts(study, history)
     lost = lost_trials(project, study)
+    state = study_state(study, history, lost)
     lines = [
-        f"study  {study.name}  {study_state(study, history)}  {ended}/{total} trials",
+        f"study  {study.name}  {state}  {ended}/{total} trials",
         f"goal   {study.goal}",
         f"best   {best_text(study, history)}",
         f"all    {counts_text(history.trials)}",
@@ -66,7 +67,7 @@ def status_text(project: Project, study: Study, history: History) -> str:
     running = [t for t in history.trials if t.state is State.RUNNING]
     if running:
         best.learn(history)
-    lines += [_running_line(study, history, trial, best) for trial in running]
+    lines += [_running_line(study, trial, best) for trial in running]
     if lost:
         numbers = ", ".join(f"#{number}" for number in sorted(lost))
         lines.append(f"lost   {numbers}: the process that ran them is gone; "
@@ -83,10 +84,11 @@ def status_json(project: Project, study: Study, history: History) -> dict[str, A
     }
     running = [t for t in history.trials if t.state is State.RUNNING]
     best = history.best
+    lost = lost_trials(project, study)
     return {
         "study": study.name,
         "goal": study.goal,
-        "state": study_state(study, history),
+        "state": study_state(study, history, lost),
         "metric": {
             "name": study.objective.name,
             "goal": "max" if study.objective.maximize else "min",
@@ -96,7 +98,7 @@ def status_json(project: Project, study: Study, history: History) -> dict[str, A
         "counts": counts,
         "best": None if best is None else trial_json(study, history, best),
         "running": [trial_json(study, history, trial) for trial in running],
-        "lost": sorted(lost_trials(project, study)),
+        "lost": sorted(lost),
     }
 
 
@@ -111,14 +113,12 @@ def lost_trials(project: Project, study: Study) -> set[int]:
     }
 
 
-def _running_line(
-    study: Study, history: History, trial: Trial, best: BestAtStep
-) -> str:
+def _running_line(study: Study, trial: Trial, best: BestAtStep) -> str:
     curve = trial.curves.get(study.objective.name)
     budget = f"/{trial.budget}" if trial.budget is not None else ""
     parts = [f"run    #{trial.number}", f"step {trial.step}{budget}"]
     if curve is not None and len(curve):
         parts.append(f"{study.objective.name} {number(curve.last)}")
-        parts.append(compared(history, trial, best))
+        parts.append(compared(study.objective, trial, best))
     parts.append(f"on {trial.host}" if trial.host else "")
     return "  ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..trial import Trial
 
 OUTPUT = "output.log"
+CHECKPOINT = "checkpoint"
 _FOLLOW_S = 0.3
 _NUMBER = click.argument("number_", metavar="N", type=click.IntRange(0))
 
@@ -70,12 +72,10 @@ def logs(number_: int, study: str | None, follow: bool, place: str | None) -> No
         if not path.is_file():
             raise TrialError(f"trial {number_} has no output: there is no {path}")
         with path.open("rb") as output:
-            stdout = click.get_binary_stream("stdout")
             while True:
                 state = _found(project, found.name, number_)[2].state
                 while chunk := output.read(1 << 16):
-                    stdout.write(chunk)
-                stdout.flush()
+                    click.echo(chunk, nl=False)
                 if not follow or state.ended:
                     return
                 time.sleep(_FOLLOW_S)
@@ -83,13 +83,19 @@ def logs(number_: int, study: str | None, follow: bool, place: str | None) -> No
 
 @trial.command()
 @_NUMBER
+@click.option(
+    "--afresh", is_flag=True, help="Throw its checkpoint away and begin at step 0."
+)
 @OF_STUDY
 @PROJECT
-def rerun(number_: int, study: str | None, place: str | None) -> None:
-    """Put the ended trial N back in the queue; a running loop takes it up."""
+def rerun(number_: int, afresh: bool, study: str | None, place: str | None) -> None:
+    """Put the ended trial N back in the queue; it goes on from its checkpoint."""
     with existing(place) as project:
         found = project.study(study)
         project.requeue(found, number_)
+        if afresh:
+            checkpoint = project.trial_folder(found, number_) / CHECKPOINT
+            shutil.rmtree(checkpoint, ignore_errors=True)
     say(f"trial {number_} is to be run again: `danlu resume {found.name}` does it now")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,6 +38,15 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def plural(count: int, word: str) -> str:
+    """A count and its word.
+
+    >>> plural(1, "trial"), plural(2, "trial")
+    ('1 trial', '2 trials')
+    """
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def params_text(params: Mapping[str, Any], without: Iterable[str] = ()) -> str:
     """Params in one line.
 
@@ -64,7 +73,7 @@ def best_text(study: Study, history: History) -> str:
     """The best trial so far in one line, or that there is none."""
     best = history.best
     if best is None:
-        return "no trial has a result yet"
+        return "none yet"
     value = number(study.objective.value(history.loss(best) or 0.0))
     shown = params_text(best.params, without=study.fixed)
     return f"#{best.number}  {study.objective.name} {value}  ({shown})"
@@ -76,10 +85,16 @@ def progress_counts(study: Study, history: History) -> tuple[int, int]:
     return sum(trial.state.ended for trial in search), study.trials
 
 
-def study_state(study: Study, history: History) -> str:
-    """`done`, `running`, `waiting` or `new`: where a study is."""
+def study_state(
+    study: Study, history: History, lost: Collection[int] = frozenset()
+) -> str:
+    """`done`, `running`, `waiting` or `new`: where a study is.
+
+    Trials whose number is in `lost` do not run, whatever the records say.
+    """
     ended, total = progress_counts(study, history)
-    if any(trial.state is State.RUNNING for trial in history.trials):
+    running = [t.number for t in history.trials if t.state is State.RUNNING]
+    if any(number not in lost for number in running):
         return "running"
     open_trials = any(not trial.state.ended for trial in history.trials)
     if ended >= total and not open_trials:

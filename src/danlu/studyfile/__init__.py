@@ -48,6 +48,20 @@ __all__ = [
 def load(path: str | Path) -> StudyFile:
     """The study of a study file, and how its trials are started.
 
+    >>> import danlu, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "study.yaml")
+    >>> _ = path.write_text('''
+    ... study: digits
+    ... goal: Which learning rate is best?
+    ... command: python train.py {args}
+    ... metric: val_error
+    ... space: {lr: "1e-4..1e-1:log"}
+    ... trials: 20
+    ... ''')
+    >>> file = danlu.load(path)
+    >>> file.study.name, file.program.text
+    ('digits', "python train.py '{args}'")
+
     Raises:
         StudyError, SpaceError: the file is faulty; the message names line and key.
     """

@@ -1,0 +1,155 @@
+"""`danlu ask`, `report-metric` and `tell`: single steps, for loops of one's own."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ReportError
+from ..jsontext import json_to_number
+from .exits import BUSY, NO_RESULT
+from .options import OF_STUDY, PROJECT
+from .place import existing, existing_or_new
+from .words import say, show_json, study_state
+
+if TYPE_CHECKING:
+    from ..project import Project
+    from ..study import Study
+    from ..trial import Trial
+
+_TOLD = ("completed", "stopped", "infeasible", "failed")
+_NUMBER = click.argument("number", metavar="N", type=click.IntRange(0))
+
+
+@click.command()
+@click.argument("target", required=False, metavar="[STUDY | FILE]")
+@click.option("--shell", is_flag=True, help="As lines that a shell can eval.")
+@PROJECT
+def ask(target: str | None, shell: bool, place: str | None) -> int:
+    """Take the next trial, to run it yourself: its params as JSON.
+
+    Given a study file the study is made first. Exit code 4: all trials are given out;
+    75: ask again later.
+
+    \b
+    while eval "$(danlu ask --shell study.yaml)"; do
+      loss=$(./train $DANLU_PARAM_LR)
+      danlu report-metric $DANLU_TRIAL loss=$loss && danlu tell $DANLU_TRIAL
+    done
+    """
+    is_file = target is not None and Path(target).is_file()
+    with existing_or_new(place) if is_file else existing(place) as project:
+        study = _planned(project, target) if is_file else project.study(target)
+        trial = project.ask(study, holder=f"danlu ask on {socket.gethostname()}")
+        if trial is None:
+            if shell:
+                click.echo("false")  # what eval returns, so that a loop ends
+            running = study_state(study, project.history(study)) == "running"
+            say("no trial is free now" if running else "all trials are given out")
+            return BUSY if running else NO_RESULT
+        if shell:
+            click.echo(shell_text(project, study, trial))
+        else:
+            show_json("ask", ask_json(project, study, trial))
+    return 0
+
+
+@click.command("report-metric")
+@_NUMBER
+@click.argument("metrics", nargs=-1, required=True, metavar="NAME=VALUE...")
+@click.option("--step", type=click.IntRange(0), metavar="S",
+              help="At which step (default: one after the last).")  # fmt: skip
+@OF_STUDY
+@PROJECT
+def report_metric(
+    number: int,
+    metrics: tuple[str, ...],
+    step: int | None,
+    study: str | None,
+    place: str | None,
+) -> None:
+    """Report metrics of trial N; prints `continue`, or `stop` when it is to end."""
+    values = _values(metrics)
+    with existing(place) as project:
+        found = project.study(study)
+        if step is None:
+            known = [t for t in project.history(found).trials if t.number == number]
+            step = known[0].step + 1 if known else 1
+        goes_on = project.report(found, number, step, **values)
+    click.echo("continue" if goes_on else "stop")
+
+
+@click.command()
+@_NUMBER
+@click.argument("state", default="completed", type=click.Choice(_TOLD))
+@click.option("--reason", default="", metavar="TEXT", help="Why it ended so.")
+@OF_STUDY
+@PROJECT
+def tell(
+    number: int, state: str, reason: str, study: str | None, place: str | None
+) -> None:
+    """Say that trial N has ended: completed, stopped, infeasible or failed."""
+    from ..trial import State
+
+    with existing(place) as project:
+        told = project.tell(project.study(study), number, State(state), reason)
+    say(f"trial {number} is {told.state}")
+
+
+def ask_json(project: Project, study: Study, trial: Trial) -> dict[str, Any]:
+    """What one needs to run a trial oneself."""
+    return {
+        "study": study.name,
+        "trial": trial.number,
+        "kind": trial.kind.value,
+        "params": dict(trial.params),
+        "seed": trial.seed,
+        "budget": trial.budget,
+        "folder": str(project.trial_folder(study, trial.number)),
+    }
+
+
+def shell_text(project: Project, study: Study, trial: Trial) -> str:
+    """The same as assignments of a shell, under the names that programs find."""
+    import shlex
+
+    variables: dict[str, object] = {
+        "DANLU_STUDY": study.name,
+        "DANLU_TRIAL": trial.number,
+        "DANLU_SEED": trial.seed,
+        "DANLU_BUDGET": "" if trial.budget is None else trial.budget,
+        "DANLU_FOLDER": project.trial_folder(study, trial.number),
+    }
+    for name, value in trial.params.items():
+        if name.isascii() and name.isidentifier():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            variables[f"DANLU_PARAM_{name.upper()}"] = text
+    return "\n".join(f"{name}={shlex.quote(str(v))}" for name, v in variables.items())
+
+
+def _planned(project: Project, target: str | None) -> Study:
+    from ..studyfile import load
+
+    return project.plan(load(target or "").study)
+
+
+def _values(metrics: tuple[str, ...]) -> dict[str, float]:
+    """`name=value` words as numbers; nan and inf count."""
+    values = {}
+    for word in metrics:
+        name, _, text = word.partition("=")
+        number = _number(text)
+        if not name or number is None:
+            raise ReportError(f"{word!r} is no metric: write val_error=0.31")
+        values[name] = number
+    return values
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return json_to_number(text)
