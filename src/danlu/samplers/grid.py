@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from ..domain import Choice, Domain, Float, Int, Value, same
-from ..errors import SamplerError
+from ..errors import SamplerError, did_you_mean
 from ..history import History
 from ..space import SearchSpace, path_of
 from .base import Sampler, Suggestion
@@ -51,8 +52,11 @@ class Grid(Sampler):
             object.__setattr__(self, "levels", dict(levels))
         every = levels.values() if isinstance(levels, Mapping) else [levels]
         for own in every:
-            if (own if isinstance(own, int) else len(own)) < 1:
-                raise SamplerError(f"Grid needs at least one level, got {own!r}")
+            count = len(own) if isinstance(own, list | tuple) else own
+            if type(count) is not int or count < 1:
+                raise SamplerError(
+                    f"Grid needs a number of levels from 1, or a list, got {own!r}"
+                )
 
     def ask(self, history: History, rng: Generator) -> Suggestion | None:
         """The grid's point number `history.position`, None when it is exhausted."""
@@ -64,7 +68,17 @@ class Grid(Sampler):
 
     def count(self, space: SearchSpace) -> int:
         """How many points the grid has over `space`."""
+        self._check_names(space)
         return self._count(space, space.domains)
+
+    def _check_names(self, space: SearchSpace) -> None:
+        known = [name for d in space.dimensions for name in (d.name, d.path)]
+        known += [name for path in space.pinned for name in (_last(path), path)]
+        named = self.levels if isinstance(self.levels, Mapping) else ()
+        for name in named:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise SamplerError(f"Grid has levels for {name!r}: {hint}")
 
     def _count(
         self,
@@ -136,13 +150,20 @@ def _spread(domain: Domain, levels: int) -> Sequence[Value]:
     if domain.low == domain.high or levels == 1:
         return [domain.decode(0.5)]
     values: list[Value] = [
-        _between(domain, place) for place in np.linspace(0, 1, levels)
+        _between(domain, place) for place in np.linspace(0, 1, levels).tolist()
     ]
     return [v for n, v in enumerate(values) if not any(same(v, w) for w in values[:n])]
 
 
 def _between(domain: Float | Int, place: float) -> int | float:
     """The value at `place` of the way from low to high in the domain's scale."""
-    span = Float(domain.low, domain.high, domain.log)
-    value = span.decode(float(place))
-    return value if isinstance(domain, Float) else domain.admit(round(value))
+    if isinstance(domain, Float):
+        return domain.decode(place)
+    if not domain.log:
+        return domain.low + round(Fraction(place) * (domain.high - domain.low))
+    value = round(Float(domain.low, domain.high, log=True).decode(place))
+    return min(max(value, domain.low), domain.high)
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
