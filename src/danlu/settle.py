@@ -43,6 +43,9 @@ def ending(
         return None
     history = memory.arm_history(memory.arm_of(trial.number))
     verdict = scheduler.judge(trial, history)
+    full = memory.study.max_steps
+    if verdict is Verdict.STOP and full is not None and trial.step >= full:
+        return None  # it has done all its steps: there is nothing left to save
     if verdict is Verdict.STOP:
         name = type(scheduler).__name__.lower()
         return State.STOPPED, f"stopped early by {name} at step {trial.step}"
