@@ -18,6 +18,12 @@ class Launch:
 
     `metric` names the number that the study is about, `names` every hyperparameter of
     its space, also those that this trial does not have.
+
+    >>> import danlu, pathlib
+    >>> trial = danlu.Trial(4, {"lr": 0.1})
+    >>> folder = pathlib.Path("digits/4")
+    >>> danlu.executors.Launch("digits", trial, "val_error", folder).trial.params
+    {'lr': 0.1}
     """
 
     study: str
@@ -32,6 +38,10 @@ class Outcome(StrEnum):
 
     `PREEMPTED` (exit code 75, or stopped by us from outside) says that the machine was
     wanted for something else: the trial is tried again and nobody counts it.
+
+    >>> import danlu
+    >>> [outcome.value for outcome in danlu.executors.Outcome]
+    ['done', 'failed', 'out of memory', 'out of time', 'preempted']
     """
 
     DONE = "done"
@@ -43,7 +53,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial reported: what could be read, in order, and complaints about the rest."""
+    """A trial reported: what could be read, in order, and complaints about the rest.
+
+    >>> import danlu
+    >>> danlu.executors.Reported(4, (danlu.Report(1, {"loss": 0.5}),)).complaints
+    ()
+    """
 
     number: int
     reports: tuple[Report, ...]
@@ -52,7 +67,13 @@ class Reported:
 
 @dataclass(frozen=True)
 class Exited:
-    """A trial's program has ended; `tail` holds the last lines of its output."""
+    """A trial's program has ended; `tail` holds the last lines of its output.
+
+    >>> import danlu
+    >>> failed = danlu.executors.Outcome.FAILED
+    >>> danlu.executors.Exited(4, failed, "exit code 1").reason
+    'exit code 1'
+    """
 
     number: int
     outcome: Outcome
