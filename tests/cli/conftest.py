@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +76,21 @@ def bowl(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose study was run, not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "study.yaml").write_text(STUDY)
+    (folder / "train.sh").write_text(PROGRAM)
+    code = "from danlu.cli import main; main(['run', '-q'])"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture
-def done(danlu: Danlu, bowl: Path) -> Path:
-    """The same after its study was run."""
-    assert danlu("run", "-q").code == 0
-    return bowl
+def done(danlu: Danlu, finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, in which commands run."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    launch = tmp_path / ".danlu" / "bowl" / "launch.json"
+    launch.write_text(launch.read_text().replace(str(finished), str(tmp_path)))
+    return tmp_path

@@ -147,9 +147,11 @@ def estimate(file: StudyFile, seen: Rehearsal) -> str:
             f"time    {plural(seen.steps, 'step')} in {duration_text(seen.seconds)}; "
             "max_steps is not set, so the whole cannot be estimated"
         )
-    slots = min(file.program.slots, file.study.trials)
-    total_s = trial_s * file.study.trials / slots
+    study = file.study
+    slots = min(file.program.slots, study.trials)
+    total_s = trial_s * study.trials / slots
+    many = f"{plural(study.trials, 'trial')} in {plural(slots, 'slot')}"
     return (
         f"time    {duration_text(trial_s)} a trial, so about {duration_text(total_s)} "
-        f"for {plural(file.study.trials, 'trial')} in {plural(slots, 'slot')}; stopping early shortens this"
+        f"for {many}; stopping early shortens this"
     )
