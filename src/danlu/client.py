@@ -28,7 +28,13 @@ MAX_STEP = 2**63 - 1  # what a database keeps as a whole number
 
 
 class ReportError(ValueError):
-    """A step or a metric that cannot be recorded."""
+    """A step or a metric that cannot be recorded.
+
+    >>> from danlu import client
+    >>> client.report(1.5, loss=0.1)
+    Traceback (most recent call last):
+    danlu.client.ReportError: a step is a whole number (an epoch, an iteration), got 1.5
+    """
 
 
 class Channel(ABC):
@@ -110,6 +116,10 @@ def current(
 
     Outside danlu a stand-in with the given `params`, which prints what is reported, so
     that the same script also works alone.
+
+    >>> from danlu import client
+    >>> client.current({"lr": 0.1}).params
+    {'lr': 0.1}
     """
     path = os.environ.get("DANLU_REPORT")
     if path is None:
@@ -118,7 +128,13 @@ def current(
 
 
 def report(step: SupportsIndex, **metrics: SupportsFloat) -> bool:
-    """True when training may go on: `current().report(...)`."""
+    """True when training may go on: `current().report(...)`.
+
+    >>> from danlu import client
+    >>> client.report(3, val_error=0.31)
+    step=3 val_error=0.31
+    True
+    """
     return current().report(step, **metrics)
 
 

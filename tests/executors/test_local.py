@@ -263,6 +263,23 @@ def test_the_environment_describes_the_trial(workshop: Any, tmp_path: Path) -> N
     assert bench.text(4).splitlines() == expected
 
 
+def test_any_text_reaches_the_program(workshop: Any) -> None:
+    params = {"a": "é 学'\"; $(rm) \n", "b": 2**70, "c": "\0", "d": "\ud800"}
+
+    def train(trial: Any) -> float:
+        return float(trial.params == params)
+
+    bench = workshop.bench(train)
+    bench.run(**params)
+    assert bench.reports() == [Report(1, {"loss": 1.0})]
+
+
+def test_text_that_no_command_line_can_hold_fails_the_trial(workshop: Any) -> None:
+    exited = workshop.bench(["echo", "{a}"]).run(a="x\0y")
+    assert exited.outcome is Outcome.FAILED
+    assert "cannot start 'echo': embedded null byte" in exited.reason
+
+
 def test_metrics_are_read_from_the_output(workshop: Any) -> None:
     bench = workshop.bench(bash("echo step=3 loss=0.5; echo bye"))
     bench.run()

@@ -38,7 +38,7 @@ def environment(launch: Launch) -> dict[str, str]:
     named = {
         f"DANLU_PARAM_{name.upper()}": text(value)
         for name, value in trial.params.items()
-        if name.isidentifier() and "\0" not in text(value)
+        if name.isidentifier() and _fits(name + text(value))
     }
     return {
         **named,
@@ -62,6 +62,14 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _fits(content: str) -> bool:
+    """Whether a variable can hold this text; `params.json` holds any."""
+    try:
+        return b"\0" not in os.fsencode(content)
+    except UnicodeEncodeError:
+        return False
 
 
 def _end_torn_line(path: Path) -> None:

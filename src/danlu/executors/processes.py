@@ -110,11 +110,11 @@ def end_leftovers(folder: Path) -> None:
         if started_s is None or _same(started_s, facts.get("started_s")):
             signal_group(pid, signal.SIGKILL)
             ended.append(pid)
-    for process in psutil.process_iter() if sys.platform == "linux" else ():
-        if process.pid != os.getpid() and folder_of(process.pid) == str(folder):
+    for other in psutil.pids():
+        if other != os.getpid() and folder_of(other) == str(folder):
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(process.pid, signal.SIGKILL)
-            ended.append(process.pid)
+                os.kill(other, signal.SIGKILL)
+            ended.append(other)
     _wait_until_gone(ended)
 
 
