@@ -180,7 +180,7 @@ def caveat(summary: Summary) -> str:
         return "The only trial with a value, on one seed: run more before comparing."
     return (
         f"Best of {summary.valued:,}, one seed each: selected, so expect it to be "
-        "worse when trained again. Run confirm before you rely on it."
+        "worse when trained again. Train it again on other seeds before you rely on it."
     )
 
 
