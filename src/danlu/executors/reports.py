@@ -29,6 +29,7 @@ class ReportReader:
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self._lines = _LineReader(path, offset)
+        self._lines.number = _count_lines(path, offset)
         self._complained = 0
 
     @property
@@ -134,8 +135,6 @@ class _LineReader:
         self._offset = offset
         self._rest = b""
         self._first_offset = offset
-        if offset:
-            self.number = _count_lines(path, offset)
 
     @property
     def began(self) -> bool:
@@ -169,11 +168,14 @@ class _LineReader:
 
 
 def _count_lines(path: Path, size: int) -> int:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size).count(b"\n")
-    except FileNotFoundError:
-        return 0
+    """How many lines end within the first `size` bytes."""
+    count = 0
+    if size:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(min(CHUNK_BYTES, size)):
+                count += chunk.count(b"\n")
+                size -= len(chunk)
+    return count
 
 
 def _report_of_line(line: bytes) -> tuple[Report | None, str]:
