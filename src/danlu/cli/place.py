@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import StudyError
+from ..errors import StorageError, StudyError
+from .words import say
 
 if TYPE_CHECKING:
     from ..project import Project
@@ -31,9 +32,20 @@ def existing(given: str | None) -> Project:
 
 
 def existing_or_new(given: str | None) -> Project:
-    """The project that is there, or a new one in this folder."""
+    """The project that is there, or a new one in this folder.
+
+    Where it is in a folder above, that is said: it may not be the one that was meant.
+    """
     path = database(given)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not given and path.parent.parent != Path.cwd():
+        say(f"project {path.parent} (--project . makes one here)")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {path.parent}: {error.strerror}; "
+            "--project DIR names another place"
+        ) from None
     return _opened(path)
 
 
