@@ -90,6 +90,7 @@ class Loop:
         """
         with self._interrupts:
             try:
+                self._executor.open()
                 self._memory.refresh()
                 self._recover()
                 while self._fill_slots() or self._running:
@@ -126,7 +127,8 @@ class Loop:
     def _launch(self, trial: Trial) -> Launch:
         study = self._memory.study
         folder = self._folder(trial.number)
-        return Launch(study.name, trial, study.objective.name, folder)
+        names = tuple(own.name for own in study.search_space.dimensions)
+        return Launch(study.name, trial, study.objective.name, folder, names)
 
     def _recover(self) -> None:
         """Takes over the trials of loops that are gone."""

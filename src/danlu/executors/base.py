@@ -96,6 +96,14 @@ class Executor(ABC):
     slots: int
 
     @abstractmethod
+    def open(self) -> None:
+        """Begins to get ready for the first trial, without waiting for it.
+
+        Raises:
+            ExecutorError: the training program cannot be handed over.
+        """
+
+    @abstractmethod
     def start(self, launch: Launch) -> None:
         """Starts a trial; a checkpoint in its folder is what it goes on from.
 

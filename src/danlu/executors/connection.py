@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 from ..errors import ExecutorError
@@ -18,10 +19,10 @@ END_WITHIN_S = 10.0
 
 
 class Connection:
-    """A process server that is ready to start trials.
+    """A process server; it gets ready while its user does other things.
 
     Raises:
-        ExecutorError: it cannot be started, or cannot load the training function.
+        ExecutorError: it cannot be started.
     """
 
     def __init__(self, load: Load, variables: Mapping[str, str]) -> None:
@@ -30,8 +31,19 @@ class Connection:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # our life
         with its:
             self._process = _start(its, self._output, {**os.environ, **variables})
-        try:
+        self._ready = False
+        with suppress(OSError):  # `wait_until_ready` will say that it is dead
             self._wire.send(load)
+
+    def wait_until_ready(self) -> None:
+        """Returns once the server has loaded the training function.
+
+        Raises:
+            ExecutorError: it has died, or cannot load the function.
+        """
+        if self._ready:
+            return
+        try:
             answer = self._first_answer()
         except (OSError, EOFError):
             self.close()
@@ -45,6 +57,7 @@ class Connection:
             raise ExecutorError(
                 f"the training function cannot be loaded: {answer.error}"
             )
+        self._ready = True
 
     @property
     def last_words(self) -> str:

@@ -45,6 +45,9 @@ class Inline(Executor):
         self._waiting: deque[Launch] = deque()
         self._channel: _Direct | None = None
 
+    def open(self) -> None:
+        """Nothing has to get ready."""
+
     def start(self, launch: Launch) -> None:
         """Puts a trial in line; `poll` runs it."""
         _make_folder(os.fspath(launch.folder))

@@ -88,14 +88,19 @@ class Local(Executor):
         self._running: dict[int, Running] = {}
         self._connection: Connection | None = None
 
+    def open(self) -> None:
+        """Starts the process server, which imports what the trials will need."""
+        self._connected()
+
     def start(self, launch: Launch) -> None:
-        """Starts a trial; the first one also starts the process server."""
+        """Starts a trial; the first one waits until the process server is ready."""
         words = None if self._words is None else filled(self._words, launch)
         if words is not None:
             check_program(words[0], self._workdir)
         launch = _absolute(launch)
         prepare(launch)
         connection = self._connected()
+        connection.wait_until_ready()
         variables = environment(launch) | trial_variables(self.slots)
         number = launch.trial.number
         if self._gpus.names:
