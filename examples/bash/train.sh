@@ -29,7 +29,10 @@ while [ "$epoch" -lt "${epochs:-20}" ] && [ ! -e "${DANLU_STOP:-/nonexistent}" ]
           point(); p = 1 / (1 + exp(-clipped(margin(x, y))))
           g[0] += p - t; g[1] += (p - t) * x; g[2] += (p - t) * y
         }
-        for (i = 0; i < 3; i++) { v[i] = m * v[i] - lr * (g[i] / 32 + decay * w[i]); w[i] += v[i] }
+        for (i = 0; i < 3; i++) {
+          v[i] = m * v[i] - lr * (g[i] / 32 + decay * w[i])
+          w[i] += v[i]
+        }
       }
       srand(4711)   # the same points in every epoch and trial
       for (i = 0; i < 500; i++) {

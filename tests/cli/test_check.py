@@ -15,6 +15,11 @@ def test_a_good_study_is_described_and_tried(danlu: Danlu, bowl: Path) -> None:
     assert "for 3 trials in 1 slot;" in said.out
 
 
+def test_a_space_of_options_has_a_size(danlu: Danlu, bowl: Path) -> None:
+    said = danlu("check", "-p", "x=-2|2", "-p", "n=1..3")
+    assert "3, over 2 hyperparameters with 6 combinations" in said.out
+
+
 def test_nothing_is_recorded(danlu: Danlu, bowl: Path) -> None:
     before = sorted(bowl.iterdir())
     danlu("check")

@@ -53,6 +53,15 @@ def test_words_after_two_dashes_replace_the_files_command(
     assert said.code == 0
 
 
+def test_a_folder_stands_for_its_study_file(
+    danlu: Danlu, bowl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bowl / "empty").mkdir()
+    monkeypatch.chdir(bowl / "empty")
+    assert danlu("run", "..", "--dry-run").code == 0
+    assert "no study file (study.yaml) in the folder ." in danlu("run", ".").err
+
+
 def test_a_function_is_run_from_its_file(danlu: Danlu, tmp_path: Path) -> None:
     (tmp_path / "tuned_here.py").write_text(
         "def train(trial):\n    return trial.params['x'] ** 2\n"
@@ -75,6 +84,8 @@ def test_a_function_is_run_from_its_file(danlu: Danlu, tmp_path: Path) -> None:
         (["--time-limit", "soon"], "--time-limit: limits.time: 'soon' is not"),
         (["--scientific", "y"], "scientific names 'y'"),
         (["nowhere.yaml"], "cannot read the study file"),
+        (["bowl"], "goes on with `danlu resume bowl`"),
+        (["train.py"], "name a function of it, as train.py:train"),
         (["--trials", "0"], "--trials: trials is a whole number from 1"),
     ],
 )

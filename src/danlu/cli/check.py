@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..domain import Domain, Float, Int
 from .stated import WithProgram, stated, study_options
 from .words import plural, say, table
 
@@ -61,9 +63,11 @@ def described(study: Study) -> str:
     metric = study.objective
     direction = "larger" if metric.maximize else "smaller"
     lines.append(f"metric  {metric.name}, {direction} is better, at its {metric.at}")
-    count = len(study.search_space)
-    arms = f", in {len(study.arms)} arms" if len(study.arms) > 1 else ""
-    lines.append(f"trials  {study.trials}{arms}, over {count} hyperparameters")
+    arms = f" in {len(study.arms)} arms" if len(study.arms) > 1 else ""
+    space = plural(len(study.search_space), "hyperparameter")
+    size = combinations(study.search_space.domains)
+    shown = "" if size is None else f" with {plural(size, 'combination')}"
+    lines.append(f"trials  {study.trials}{arms}, over {space}{shown}")
     from ..studyfile import domain_text
 
     rows = [
@@ -72,6 +76,34 @@ def described(study: Study) -> str:
     ]
     rows += [(name, str(value), "fixed") for name, value in study.fixed.items()]
     return "\n".join([*lines, "", table(("name", "domain", "role"), rows)])
+
+
+def combinations(domains: Mapping[str, Domain]) -> int | None:
+    """How many different params a space holds, None where some number is continuous.
+
+    >>> from danlu import Choice
+    >>> combinations({"k": Choice({"a": {"n": Int(1, 3)}, "b": {}}), "m": Int(0, 1)})
+    8
+    """
+    count = 1
+    for domain in domains.values():
+        own = _values_of(domain)
+        if own is None:
+            return None
+        count *= own
+    return count
+
+
+def _values_of(domain: Domain) -> int | None:
+    if isinstance(domain, Float):
+        return 1 if domain.low == domain.high else None
+    if isinstance(domain, Int):
+        return domain.high - domain.low + 1
+    inside = [combinations(own) for own in domain.branches.values()]
+    counts = [count for count in inside if count is not None]
+    if len(counts) < len(inside):
+        return None
+    return len(domain.options) - len(inside) + sum(counts)
 
 
 def show_findings(study: Study) -> None:

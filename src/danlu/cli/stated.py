@@ -74,20 +74,47 @@ def _begin(
     """What the study file says, if one is meant, and the folder of the program."""
     is_program = bool(words) or (target is not None and is_reference(target))
     if target is not None and not is_reference(target):
-        return read(Path(target)), Path(target).parent
+        return _read_target(Path(target))
     if is_program and has_params:
         return Document(_NO_FILE), Path()
-    for name in FILES:
-        if Path(name).is_file():
-            return read(Path(name)), Path()
-    project = Path("pyproject.toml")
-    if project.is_file() and "[tool.danlu" in project.read_text(encoding="utf-8"):
-        return read(project), Path()
+    found = _study_file(Path())
+    if found is not None:
+        return read(found), Path()
     raise StudyError(
         f"no study file here ({FILES[0]}): `danlu init` writes one; or state the study "
         "in one line: danlu run -p 'lr=1e-4..1e-1:log' --min val_loss --trials 20 "
         "-- python train.py --lr {lr}"
     )
+
+
+def _read_target(path: Path) -> tuple[Document, Path]:
+    """What the file, or the folder's study file, says."""
+    if path.suffix == ".py":
+        raise StudyError(
+            f"{path} is a program, not a study file: name a function of it, as "
+            f"{path}:train, or end with `-- python {path} {{args}}`"
+        )
+    if path.is_dir():
+        found = _study_file(path)
+        if found is None:
+            raise StudyError(f"no study file ({FILES[0]}) in the folder {path}")
+        return read(found), path
+    if not path.exists() and not path.suffix:
+        raise StudyError(
+            f"no file {path}; a study that was begun goes on with `danlu resume {path}`"
+        )
+    return read(path), path.parent
+
+
+def _study_file(folder: Path) -> Path | None:
+    """The study file of a folder, None where there is none."""
+    for name in FILES:
+        if (folder / name).is_file():
+            return folder / name
+    project = folder / "pyproject.toml"
+    if project.is_file() and "[tool.danlu]" in project.read_text(encoding="utf-8"):
+        return project
+    return None
 
 
 def _instead(document: Document, key: str, other: str, value: object) -> Document:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import click
 
@@ -126,15 +127,25 @@ def trial_json(study: Study, history: History, trial: Trial) -> dict[str, Any]:
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under headers in columns; the last column is cut at the screen's edge."""
     lines = [headers, *rows]
-    widths = [
-        max(len(line[column]) for line in lines) for column in range(len(headers))
-    ]
+    widths = [max(map(columns, cells)) for cells in zip(*lines, strict=True)]
     room = screen_width()
     set_lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        "  ".join(
+            cell + " " * (width - columns(cell))
+            for cell, width in zip(line, widths, strict=True)
+        )
         for line in lines
     )
     return "\n".join(cut(line.rstrip(), room) for line in set_lines)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters take two.
+
+    >>> columns("lr"), columns("丹炉")
+    (2, 4)
+    """
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def cut(line: str, room: int) -> str:
@@ -143,7 +154,11 @@ def cut(line: str, room: int) -> str:
     >>> cut("abcdef", 4)
     'abc…'
     """
-    return line if len(line) <= room else line[: room - 1] + "…"
+    if columns(line) <= room:
+        return line
+    while columns(line) > room - 1:
+        line = line[:-1]
+    return f"{line}…"
 
 
 def screen_width() -> int:
