@@ -145,7 +145,11 @@ pattern: "loss=(?P<loss>[0-9.]+)"
         ("trials: 8", "trials: 8\ngpus_per_trial: 0", "is a number above 0"),
         ("trials: 8", "trials: 8\nseed: -3", "a seed is a whole number from 0"),
         ("trials: 8", "trials: 8\nsampler: randm", "line 8: sampler: .*random"),
-        ("trials: 8", "trials: 8\nsampler: {name: random, x: 1}", "no setting 'x' of random"),
+        (
+            "trials: 8",
+            "trials: 8\nsampler: {name: random, x: 1}",
+            "no setting 'x' of random",
+        ),
         ("command: python train.py {args}", "command: 'a \"b'", "No closing quotation"),
     ],
 )
