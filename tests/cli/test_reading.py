@@ -80,6 +80,7 @@ def test_a_note_is_kept_and_listed(danlu: Danlu, done: Path) -> None:
     danlu("note", "Seen twice.")
     texts = [note["text"] for note in danlu("note", "--json").json["notes"]]
     assert texts == ["It is at x = 1.", "Seen twice."]
+    assert danlu("note", "bowl").out.endswith("  Seen twice.\n")
 
 
 def test_one_trial_is_shown(danlu: Danlu, done: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from .options import JSON, PROJECT
 from .place import existing
-from .words import say, show_json
+from .words import quoted, say, show_json
 
 
 @click.command()
@@ -21,17 +21,19 @@ def note(words: tuple[str, ...], as_json: bool, place: str | None) -> None:
     \b
     danlu note 'Adam needs a smaller learning rate than we thought.'
     danlu note digits 'Adam needs a smaller learning rate than we thought.'
-    danlu note
+    danlu note digits
     """
     if len(words) > 2:
         raise click.UsageError("put the text in quotes: danlu note STUDY 'TEXT'")
     with existing(place) as project:
-        if words:
-            found = project.study(words[0] if len(words) == 2 else None)
-            project.note(found, words[-1])
+        names = {study.name for study in project.studies()}
+        named = len(words) == 2 or (len(words) == 1 and words[0] in names)
+        found = project.study(words[0] if named else None)
+        text = words[1:] if named else words
+        if text:
+            project.note(found, text[0])
             say(f"noted on {found.name}")
             return
-        found = project.study()
         notes = project.notes(found)
     if as_json:
         kept = [{"text": note.text, "written_s": note.written_s} for note in notes]
@@ -41,4 +43,4 @@ def note(words: tuple[str, ...], as_json: bool, place: str | None) -> None:
         when = datetime.fromtimestamp(kept_note.written_s).astimezone()
         click.echo(f"{when:%Y-%m-%d %H:%M}  {kept_note.text}")
     if not notes:
-        say(f"no remark on {found.name} yet: danlu note 'TEXT'")
+        say(f"no remark on {found.name} yet: danlu note {quoted(found.name)} 'TEXT'")

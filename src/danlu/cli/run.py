@@ -11,7 +11,7 @@ from .exits import NO_RESULT
 from .options import PROJECT
 from .place import existing_or_new, launch_path
 from .stated import WithProgram, stated, study_options
-from .words import best_text, counts_text, params_text, progress_counts, say
+from .words import best_text, counts_text, params_text, progress_counts, quoted, say
 
 if TYPE_CHECKING:
     import logging
@@ -94,13 +94,6 @@ def run_to_end(
     finally:
         _close(watch)
     return _concluded(study, history)
-
-
-def quoted(name: str) -> str:
-    """A name as one would type it in a shell."""
-    import shlex
-
-    return shlex.quote(name)
 
 
 def _concluded(study: Study, history: History) -> int:

@@ -16,6 +16,7 @@ from .words import (
     counts_text,
     number,
     progress_counts,
+    quoted,
     show_json,
     study_state,
     trial_json,
@@ -37,6 +38,8 @@ WATCH_S = 2.0
 @PROJECT
 def status(study: str | None, watch: bool, as_json: bool, place: str | None) -> None:
     """What runs in STUDY (the newest by default), and the best so far."""
+    if watch and as_json:
+        raise click.UsageError("--watch and --json: choose one of the two")
     with existing(place) as project:
         while True:
             found = project.study(study)
@@ -70,8 +73,10 @@ def status_text(project: Project, study: Study, history: History) -> str:
     lines += [_running_line(study, trial, best) for trial in running]
     if lost:
         numbers = ", ".join(f"#{number}" for number in sorted(lost))
-        lines.append(f"lost   {numbers}: the process that ran them is gone; "
-                     f"`danlu resume {study.name}` goes on with them")  # fmt: skip
+        lines.append(
+            f"lost   {numbers}: the process that ran them is gone; "
+            f"`danlu resume {quoted(study.name)}` goes on with them"
+        )
     return "\n".join(lines)
 
 

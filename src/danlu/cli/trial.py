@@ -15,7 +15,7 @@ from ..errors import TrialError
 from ..jsontext import number_to_json
 from .options import JSON, OF_STUDY, PROJECT
 from .place import existing
-from .words import number, say, show_json, trial_json
+from .words import number, quoted, say, show_json, trial_json
 
 if TYPE_CHECKING:
     from ..history import History
@@ -96,7 +96,8 @@ def rerun(number_: int, afresh: bool, study: str | None, place: str | None) -> N
         if afresh:
             checkpoint = project.trial_folder(found, number_) / CHECKPOINT
             shutil.rmtree(checkpoint, ignore_errors=True)
-    say(f"trial {number_} is to be run again: `danlu resume {found.name}` does it now")
+    now = f"danlu resume {quoted(found.name)}"
+    say(f"trial {number_} is to be run again; `{now}` does it now")
 
 
 @trial.command()

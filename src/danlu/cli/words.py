@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,6 +29,11 @@ def show_json(name: str, document: Mapping[str, Any]) -> None:
     """Writes a result as one JSON document, marked with its schema."""
     said = {"schema": f"danlu/{name}@1", **document}
     click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def quoted(name: str) -> str:
+    """A name as one would type it in a shell."""
+    return shlex.quote(name)
 
 
 def number(value: float | None) -> str:
