@@ -183,3 +183,12 @@ def test_there_are_as_many_points_as_losses(known: History, at: int | None) -> N
 def test_a_faulty_metric_says_what_is_wrong(make: Any, message: str) -> None:
     with pytest.raises(StudyError, match=message):
         make()
+
+
+@given(histories(), st.integers(0, 9))
+def test_the_loss_at_a_step_is_that_of_the_curve_up_to_it(
+    known: History, at: int
+) -> None:
+    for each in known.trials:
+        cut = each.curves["loss"].until(at)
+        assert known.metric.loss(cut) == known.loss(each, at)

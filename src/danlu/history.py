@@ -87,9 +87,14 @@ class History:
     def loss(self, trial: Trial, at: int | None = None) -> float | None:
         """The trial's loss, or its loss up to step `at`; None where it has none."""
         curve = trial.curves.get(self.metric.name)
-        if curve is not None and at is not None:
-            curve = curve.until(at)
-        return self.metric.loss(curve)
+        if curve is None or at is None:
+            return self.metric.loss(curve)
+        if self.metric.at == "last":
+            return self.metric.loss(curve.until(at))
+        best = curve.best_until(at, self.metric.maximize)
+        if math.isnan(best):
+            return None
+        return -best if self.metric.maximize else best
 
     def observed(self, at: int | None = None) -> tuple[Array, Array]:
         """Points (n, d) and losses (n,) of the ended trials inside the space.

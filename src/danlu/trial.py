@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -121,6 +123,24 @@ class Curve:
         """The value at the last step."""
         return float(self.values[-1])
 
+    def best_until(self, step: int, maximize: bool) -> float:
+        """The best finite value up to and including `step`, nan without one."""
+        count = int(self.steps.searchsorted(step, side="right"))
+        bests = self._highest if maximize else self._lowest
+        return float(bests[count - 1]) if count else math.nan
+
+    @cached_property
+    def _lowest(self) -> NDArray[np.float64]:
+        return np.fmin.accumulate(self._finite)  # skips nan
+
+    @cached_property
+    def _highest(self) -> NDArray[np.float64]:
+        return np.fmax.accumulate(self._finite)
+
+    @property
+    def _finite(self) -> NDArray[np.float64]:
+        return np.where(np.isfinite(self.values), self.values, np.nan)
+
     def until(self, step: int) -> Curve:
         """The part of the curve up to and including `step`."""
         count = int(np.searchsorted(self.steps, step, side="right"))
@@ -177,7 +197,7 @@ class Trial:
     ended_s: float | None = None
     host: str = ""
 
-    @property
+    @cached_property
     def step(self) -> int:
         """The last step reported, or the one it began from."""
         steps = (int(curve.steps[-1]) for curve in self.curves.values() if len(curve))
@@ -195,6 +215,7 @@ class Trial:
         grown = object.__new__(Trial)
         grown.__dict__.update(self.__dict__)
         grown.__dict__["curves"] = curves
+        grown.__dict__.pop("step", None)  # it was worked out from the other curves
         return grown
 
     @property
