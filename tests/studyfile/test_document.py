@@ -59,6 +59,7 @@ def test_a_tag_that_would_build_an_object_is_refused(tmp_path: Path) -> None:
         ("", "is empty"),
         ("- a\n- b\n", "`key: value` lines"),
         ("? [a]\n: b\n", "a key is one word"),
+        ("a: &x [*x]\n", "line 1: an alias stands inside what it stands for"),
     ],
 )
 def test_what_is_no_study_file_is_refused(tmp_path: Path, text: str, says: str) -> None:

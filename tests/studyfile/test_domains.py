@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danlu.domain import Choice, Domain, Float, Int
 from danlu.errors import SpaceError
@@ -30,6 +32,8 @@ from danlu.studyfile import domain, domain_text
         ("true|false", Choice([True, False])),
         ("null|'1'|none", Choice([None, "1", "none"])),
         ("../a|../b", Choice(["../a", "../b"])),
+        ("'a|b'<'c<d'", Choice(["a|b", "c<d"], ordered=True)),
+        ("don't|can't", Choice(["don't", "can't"])),
     ],
 )
 def test_text_stands_for_a_domain(text: str, expected: Domain) -> None:
@@ -74,4 +78,25 @@ def test_text_that_stands_for_none_says_what_to_write(text: str, says: str) -> N
     ],
 )
 def test_a_domain_written_as_text_is_read_back(stated: Domain) -> None:
+    assert domain(domain_text(stated)) == stated
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(st.sampled_from("ab|<'\"\\ \n:.1丹"))
+words = st.one_of(texts, numbers, st.integers(), st.none(), st.just(True))
+
+
+@st.composite
+def any_domain(draw: st.DrawFn) -> Domain:
+    kind = draw(st.sampled_from([Float, Int, Choice]))
+    if kind is Choice:
+        options = draw(st.lists(words, min_size=2, unique_by=(repr, lambda v: v)))
+        return Choice(options, draw(st.booleans()))
+    bounds = draw(st.lists(numbers if kind is Float else st.integers(), min_size=2))
+    low, high = min(bounds), max(bounds)
+    return Float(low, high, low > 0) if kind is Float else Int(int(low), int(high))
+
+
+@given(any_domain())
+def test_any_domain_written_as_text_is_read_back(stated: Domain) -> None:
     assert domain(domain_text(stated)) == stated

@@ -57,7 +57,7 @@ def _study(document: Document) -> Study:
         "scheduler": _method(document, "scheduler"),
         "max_steps": document.get("max_steps"),
         "seed": or_default(document, "seed"),
-        "note": document.get("note") or "",
+        "note": _text(document, "note") if document.get("note") else "",
     }
     try:
         study = Study(**settings)

@@ -140,12 +140,22 @@ class _Nodes:
 
     path: Path
     origins: Origins
+    around: list[yaml.Node] = field(default_factory=list)
 
     def value(self, node: yaml.Node, key: Key) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(child, key) for child in node.value]
+        if node in self.around:
+            raise self._error(node, "an alias stands inside what it stands for")
+        self.around.append(node)
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(child, key) for child in node.value]
+            return self._table(node, key)
+        finally:
+            self.around.pop()
+
+    def _table(self, node: yaml.Node, key: Key) -> dict[Any, Any]:
         merged: dict[Any, Any] = {}
         own: dict[Any, Any] = {}
         for key_node, value_node in node.value:

@@ -6,16 +6,19 @@ The text form is the same in a study file and in `-p name=...` on the command li
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..domain import Choice, Domain, Float, Int, Value
 from ..errors import DanluError, SpaceError, did_you_mean
+from ..jsontext import dumps, loads
 from .document import Document, Key
 
 _SUFFIXES = ("log", "int", "float")
 _WHOLE = re.compile(r"[-+]?[0-9]+$")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+_QUOTED = r"""\"(?:[^"\\]|\\.)*"|'[^']*'"""
+_QUOTED_OPTION = re.compile(rf"(?:^|(?<=[|<]))\s*(?:{_QUOTED})\s*(?=[|<]|\Z)")
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 _FORMS = "write low..high (as 1e-4..1e-1:log or 8..64), or options (as sgd|adam)"
 
@@ -33,10 +36,11 @@ def domain(text: str) -> Domain:
     Raises:
         SpaceError: it stands for none.
     """
-    if "|" in text:
-        return Choice([_option(part, text) for part in text.split("|")])
-    if "<" in text:
-        return Choice([_option(part, text) for part in text.split("<")], ordered=True)
+    bare = _QUOTED_OPTION.sub("", text)
+    for between in "|<":
+        if between in bare:
+            options = [_option(part, text) for part in _split(text, between)]
+            return Choice(options, ordered=between == "<")
     if ".." in text:
         return _range(text)
     raise SpaceError(f"{text!r} is not a domain: {_FORMS}; one value goes under fixed")
@@ -178,24 +182,40 @@ def _number(text: str) -> int | float:
     return int(text) if _WHOLE.match(text) else float(text)
 
 
+def _split(text: str, between: str) -> Iterator[str]:
+    """The options of a text; in quotes they may hold what stands between them."""
+    end = re.escape(between)
+    option = re.compile(rf"\s*({_QUOTED}|[^{end}]*?)\s*({end}|\Z)")
+    place, more = 0, True
+    while more and (found := option.match(text, place)):
+        yield found[1]
+        place, more = found.end(), bool(found[2])
+
+
 def _option(part: str, text: str) -> Value:
     """An option as it is meant: a number, true, false, null, or text."""
     word = part.strip()
     if not word:
         raise SpaceError(f"{text!r} has an empty option: {_FORMS}")
-    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
-        return word[1:-1]
+    if re.fullmatch(_QUOTED, word):
+        return _unquoted(word)
     if word in _WORDS:
         return _WORDS[word]
     return _number(word) if _NUMBER.match(word) else word
 
 
+def _unquoted(word: str) -> str:
+    """What stands in quotes; in double ones with JSON's escapes."""
+    try:
+        return str(loads(word)) if word[0] == '"' else word[1:-1]
+    except ValueError:
+        return word[1:-1]
+
+
 def _option_text(option: Value) -> str:
     if not isinstance(option, str):
         return next((w for w, v in _WORDS.items() if v is option), repr(option))
-    plain = option.strip() == option and _option(option or "''", option) == option
-    return (
-        option
-        if plain and option and not re.search(r"[|<'\"]", option)
-        else repr(option)
-    )
+    bare = option.strip() == option and not re.search(r"[|<'\"]", option)
+    if bare and option and _option(option, option) == option:
+        return option
+    return dumps(option)
