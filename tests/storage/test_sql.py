@@ -192,6 +192,22 @@ def test_a_full_disk_is_named_and_nothing_is_lost(small_disk: Path) -> None:
     assert again.report(study, 0, 1, [Report(0, {"m": 0})]) is State.RUNNING
 
 
+def test_a_database_is_whole_or_not_there_when_the_disk_is_full(
+    small_disk: Path,
+) -> None:
+    path = small_disk / "tuning.db"
+    ballast = small_disk / "more"
+    room_bytes = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
+    ballast.write_bytes(os.urandom(room_bytes - 8192))
+
+    with pytest.raises(StorageError, match="the disk is full; free some space"):
+        open_storage(str(path))
+    assert sorted(p.name for p in small_disk.iterdir()) == ["ballast", "more"]
+
+    ballast.unlink()
+    check_storage(open_storage(str(path)))
+
+
 def test_many_processes_make_one_database(path: Path) -> None:
     with _processes(16) as pool:
         names = pool.map(_add_study, [(path, n) for n in range(16)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jsontext import dumps, json_to_number, loads, number_to_json
+from ..jsontext import dumps, json_to_number, loads, number_to_json, writable
 from ..trial import Curve, Kind, Report, State, Trial, merge
 
 # What `trial_from_row` expects, in this order.
@@ -83,7 +83,7 @@ def moved_columns(trial: Trial) -> dict[str, Any]:
         "failures": trial.failures,
         "waiting": trial.waiting,
         "scheduler_note": dumps(dict(note)) if note else None,
-        "reason": trial.reason,
+        "reason": writable(trial.reason),  # what an exception says may be any text
         "started_s": trial.started_s,
         "ended_s": trial.ended_s,
         "host": trial.host,

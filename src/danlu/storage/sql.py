@@ -31,10 +31,22 @@ def open_storage(url: str) -> SqlStorage:
     if url in (":memory:", "sqlite://"):
         engine = sqlite.open_memory()
         return SqlStorage(lambda: engine, ":memory:")
-    path = Path(url.removeprefix("sqlite:///")).absolute()
+    path = _path_of(url)
     storage = SqlStorage(lambda: sqlite.open_file(path), str(path))
     storage.check_revision()
     return storage
+
+
+def _path_of(url: str) -> Path:
+    path = url.removeprefix("sqlite:///")
+    if "://" in path:
+        raise StorageError(
+            f"a {path.partition('://')[0]} database cannot be opened: give the path "
+            "of a file, or sqlite:///path"
+        )
+    if "\0" in path:
+        raise StorageError(f"{path!r} is no path of a file")
+    return Path(path).absolute()
 
 
 class SqlStorage(Storage):
@@ -132,7 +144,7 @@ class SqlStorage(Storage):
         claim: Claim | None = None,
     ) -> bool:
         """Writes `after`, with last reports, if the trial is as in `before`."""
-        if after.state is not before.state:
+        if before.state.ended or after.state is not before.state:
             _check_transition(before, after)
         row = rows.moved_columns(after)
         row["owner"] = claim.owner if claim else ""

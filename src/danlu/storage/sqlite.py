@@ -6,6 +6,7 @@ never leaves half of one. Commits wait for the disk (`synchronous=FULL` in WAL m
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import suppress
@@ -13,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from ..errors import StorageError, StorageFormat
+from ..errors import StorageError, StorageFormat, StorageFull
 from .tables import HEAD, metadata
 
 APPLICATION_ID = 0x64616E6C  # "danl", in the header of every file of ours
@@ -39,7 +39,7 @@ def open_file(path: Path) -> Engine:
         StorageFormat: the file is not a danlu database, or damaged.
         StorageError: the folder or the file cannot be written.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         _make(path)
     _check_header(path)
     engine = _engine(path)
@@ -86,31 +86,47 @@ def _make(path: Path) -> None:
         except OSError:  # a file system without hard links
             draft.replace(path)
         draft.unlink(missing_ok=True)
-    except (OSError, sqlite3.Error, DBAPIError) as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise StorageError(
-            f"cannot make the database {path}: {error}; "
-            "choose a folder that can be written, with space left"
-        ) from error
+    except (OSError, sqlite3.Error) as error:
+        for left in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm")):
+            with suppress(OSError):
+                left.unlink()
+        raise _not_made(path, error) from error
+
+
+def _not_made(path: Path, error: OSError | sqlite3.Error) -> StorageError:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or "disk is full" in str(error):
+        return StorageFull(
+            f"cannot make the database {path}: the disk is full; free some space and "
+            "run the same command again"
+        )
+    return StorageError(
+        f"cannot make the database {path}: {error}; choose a folder that can be written"
+    )
 
 
 def _write(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    try:
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
-    engine = _engine(path)
-    metadata.create_all(engine)
-    with engine.begin() as transaction:
-        transaction.exec_driver_sql(
+    """Writes an empty database: made in memory first, so that it is whole or not."""
+    engine = open_memory()
+    with engine.connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        raw.execute(
             "CREATE TABLE alembic_version "
             "(version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         )
-        transaction.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+        raw.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+        content = raw.serialize()
     engine.dispose()
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft = sqlite3.connect(path)
+    try:
+        draft.execute("PRAGMA journal_mode=WAL")  # kept in the file from now on
+    finally:
+        draft.close()
 
 
 def _check_header(path: Path) -> None:
