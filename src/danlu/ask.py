@@ -159,7 +159,10 @@ class Asker:
 def sampler_of(study: Study) -> Sampler:
     """The study's sampler, found by name where it is a name."""
     own = study.sampler
-    return recipes.sampler(own) if isinstance(own, str) else own
+    found = recipes.sampler(own) if isinstance(own, str) else own
+    if not isinstance(found, Sampler):
+        raise StudyError(f"a sampler is a Sampler or its name, got {found!r}")
+    return found
 
 
 def scheduler_of(study: Study) -> Scheduler:

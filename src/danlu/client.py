@@ -90,7 +90,7 @@ class LiveTrial:
         """Whether the trial has been asked to end."""
         return self._channel.stopping()
 
-    def report(self, step: SupportsIndex, **metrics: SupportsFloat) -> bool:
+    def report(self, /, step: SupportsIndex, **metrics: SupportsFloat) -> bool:
         """True when training may go on, False when it is to end now.
 
         It ends at its budget, or when it was asked to. Numpy scalars and tensors of one
@@ -222,11 +222,13 @@ def _checked_step(step: object) -> int:
     except TypeError:
         if not (isinstance(step, float) and step.is_integer()):
             raise ReportError(
-                f"a step is a whole number (an epoch, an iteration), got {step!r}"
+                f"a step is a whole number (an epoch, an iteration), got {_shown(step)}"
             ) from None
         whole = int(step)
     if isinstance(step, bool) or not 0 <= whole <= MAX_STEP:
-        raise ReportError(f"a step is a whole number from 0 to 2**63 - 1, got {step!r}")
+        raise ReportError(
+            f"a step is a whole number from 0 to 2**63 - 1, got {_shown(step)}"
+        )
     return whole
 
 
@@ -237,8 +239,15 @@ def _checked_value(name: str, value: object) -> float:
             return float(bare)
         except OverflowError:
             raise ReportError(f"metric {name!r} is too large for a float") from None
-    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-    raise ReportError(f"metric {name!r} must be a number, got {shown}")
+    raise ReportError(f"metric {name!r} must be a number, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write a whole number of over 4300 digits
+        return "a number with thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _item(value: object) -> object:

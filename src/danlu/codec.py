@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from . import recipes
-from .domain import Choice, Domain, Float, Int
+from .domain import Choice, Domain, Float, Int, plain
 from .errors import SpaceError, StudyError
 from .history import Metric
 from .jsontext import json_to_number, number_to_json
@@ -216,9 +216,9 @@ def _with_settings(own: type[Part], settings: Mapping[str, Any]) -> Part:
 
 
 def _plain(value: Any) -> Any:
-    """Settings with tuples as lists, as JSON has them."""
+    """Settings as JSON has them: tuples as lists, numbers of numpy as Python's."""
     if isinstance(value, Mapping):
         return {key: _plain(own) for key, own in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(own) for own in value]
-    return value
+    return plain(value)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .errors import SpaceError
+from .jsontext import is_writable, shown
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -23,6 +24,7 @@ Value: TypeAlias = str | int | float | bool | None
 # each other exactly: the cube's 2**-53 is finer than that over any range of floats.
 DIGITS = 12
 LARGEST = 1e308  # the logarithm of what is larger cannot be undone
+MOST_WHOLE = 10**4000  # Python reads and writes no more than 4300 digits
 NARROW = 10**6  # with high / low - 1 below 1 / NARROW, a logarithm is a straight line
 
 
@@ -84,11 +86,11 @@ class Float:
         """
         number = _as_number(value)
         if number is None or not self.low <= number <= self.high:
-            raise SpaceError(f"{value!r} is not in {self}")
+            raise SpaceError(f"{shown(value)} is not in {self}")
         try:
             return float(number)
         except OverflowError:
-            raise SpaceError(f"{value!r} is not in {self}") from None
+            raise SpaceError(f"{shown(value)} is not in {self}") from None
 
     @property
     def _curved(self) -> bool:
@@ -170,9 +172,11 @@ class Int:
         """
         number = _as_number(value)
         if number is None or not self.low <= number <= self.high:
-            raise SpaceError(f"{value!r} is not in {self}")
+            raise SpaceError(f"{shown(value)} is not in {self}")
         if not _is_whole(number):
-            raise SpaceError(f"{value!r} is not in {self}: it is not a whole number")
+            raise SpaceError(
+                f"{shown(value)} is not in {self}: it is not a whole number"
+            )
         return int(number)
 
     @property
@@ -252,7 +256,7 @@ class Choice:
         for option in self._options:
             if same(wanted, option):
                 return option
-        raise SpaceError(f"{value!r} is not in {self}")
+        raise SpaceError(f"{shown(value)} is not in {self}")
 
     @property
     def _options(self) -> tuple[Value, ...]:
@@ -284,6 +288,10 @@ def _whole_bound(domain: Int, name: str) -> int:
     if bound is None or not _is_whole(bound):
         got = f"{name}={getattr(domain, name)!r}"
         raise SpaceError(f"Int needs whole numbers, got {got}: use Float for fractions")
+    if abs(bound) > MOST_WHOLE:
+        raise SpaceError(
+            f"Int needs bounds of at most 4000 digits, got a longer {name}"
+        )
     return int(bound)
 
 
@@ -335,8 +343,10 @@ def plain(value: object) -> Value:
         SpaceError: it is neither text, nor a finite number, True, False or None.
     """
     bare = _without_numpy(value)
-    if isinstance(bare, str) and not _is_writable(bare):
+    if isinstance(bare, str) and not is_writable(bare):
         raise SpaceError(f"text must be valid Unicode, got {bare!r}")
+    if isinstance(bare, int) and abs(bare) > MOST_WHOLE:
+        raise SpaceError("a whole number has at most 4000 digits, got a longer one")
     if isinstance(bare, float) and not math.isfinite(bare):
         raise SpaceError(f"a value must be finite, got {bare}")
     if bare is None or isinstance(bare, str | int | float | bool):
@@ -345,11 +355,6 @@ def plain(value: object) -> Value:
         f"a value must be text, a number, True, False or None, got {bare!r}: "
         "give it a name and look the object up in the training program"
     )
-
-
-def _is_writable(text: str) -> bool:
-    """Whether text has no half of a surrogate pair, which no file can hold."""
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _rounded(value: float) -> float:

@@ -29,7 +29,7 @@ def folder_name(study: str) -> str:
     ('digits%2Fmlp', '%2E.')
     """
     kept = [c if c.isalnum() or c in "-_. " else _escaped(c) for c in study]
-    if study[0] in ". ":
+    if study[0] in ". " or ".db" in study:  # the database may be in the same folder
         kept[0] = _escaped(study[0])
     name = "".join(kept)
     if len(name.encode()) <= _MOST_BYTES:

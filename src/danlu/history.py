@@ -38,6 +38,8 @@ class Metric:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise StudyError(f"a metric needs a name, got {self.name!r}")
+        if not self.name.isprintable():
+            raise StudyError(f"a metric's name is printable text, got {self.name!r}")
         if self.at not in ("best", "last"):
             raise StudyError(f"Metric(at=...) is 'best' or 'last', got {self.at!r}")
 

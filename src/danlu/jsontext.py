@@ -43,6 +43,37 @@ def loads(text: str | bytes) -> Any:
     return json.loads(text)
 
 
+def is_writable(text: str) -> bool:
+    """Whether text has no half of a surrogate pair, which no file can hold.
+
+    >>> is_writable("丹炉"), is_writable(chr(0xDC80))
+    (True, False)
+    """
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def writable(text: str) -> str:
+    """Text from outside as a file can hold it: what it cannot hold is escaped.
+
+    >>> writable("no file " + chr(0xDC80))
+    'no file \\\\udc80'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, at most 60 characters long.
+
+    >>> shown("x" * 100)[-5:], len(shown("x" * 100))
+    ('xx...', 60)
+    """
+    try:
+        text = writable(repr(value))
+    except ValueError:  # Python refuses to write a whole number of over 4300 digits
+        return "a number with thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def number_to_json(value: float) -> float | str:
     """A number as JSON can hold it: nan and inf become strings.
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import codec, settle
 from .analysis.design import design
-from .ask import Asker, scheduler_of, trial_seed
-from .errors import ReportError, StudyError, StudyNotFound, TrialError, did_you_mean
+from .ask import Asker, sampler_of, scheduler_of, trial_seed
+from .domain import plain
+from .errors import StudyError, StudyNotFound, TrialError, did_you_mean
 from .executors.base import Executor
 from .folders import folder_beside, folder_name
 from .history import History
+from .jsontext import is_writable, shown
 from .loop import Loop, Progress
 from .memory import Memory
 from .owner import this_owner
@@ -86,15 +88,11 @@ class Project:
         Raises:
             StudyError: another study has the name.
         """
+        sampler_of(study)
         scheduler_of(study)
         statement = codec.study_to_json(study)
-        records = {record.name: record for record in self._storage.studies()}
-        record = records.get(study.name)
-        if record is None:
-            self._log_design(study)
-            record = self._storage.add_study(study.name, statement)
-        else:
-            self._amend(record, statement)
+        record = self._record(study.name) or self._added(study, statement)
+        self._amend(record, statement)
         self._learn(record, study)
         return study
 
@@ -166,7 +164,7 @@ class Project:
         return Asker(memory, self._storage, claim).ask()
 
     def report(
-        self, study: Study | str, trial: Trial | int, step: int, **metrics: float
+        self, study: Study | str, trial: Trial | int, /, step: int, **metrics: float
     ) -> bool:
         """Whether the trial is to go on after reporting; what it reported is saved.
 
@@ -200,7 +198,8 @@ class Project:
         One that reported nan or inf is infeasible, whatever it is told to be.
 
         Raises:
-            TrialError: it has ended already, or belongs to somebody else now.
+            TrialError: it has ended already, or belongs to somebody else now, or the
+                state is none in which a trial ends.
             ReportError: it is to be completed and never reported the study's metric.
         """
         study, memory = self._found(study)
@@ -211,16 +210,8 @@ class Project:
                 f"trial {known.number} was taken over by {known.host}: it is at "
                 f"attempt {known.attempt}, this is {trial.attempt}"
             )
-        metric = study.objective.name
-        if state is State.COMPLETED and metric not in known.curves:
-            raise ReportError(
-                f"trial {known.number} never reported {metric!r}: report it, or tell "
-                "the state FAILED with a reason"
-            )
-        diverged = settle.diverged(metric, known.reports)
-        if diverged and state is State.COMPLETED:
-            state, reason = State.INFEASIBLE, diverged
-        return self._move(memory, known, settle.closed(known, State(state), reason))
+        told = settle.told(known, study.objective.name, state, reason)
+        return self._move(memory, known, told)
 
     def add(
         self, study: Study | str, params: Params, *, kind: Kind = Kind.SEARCH
@@ -230,10 +221,11 @@ class Project:
         Search trials must be in the space, and count among the study's trials.
 
         Raises:
-            SpaceError: the params are not in the space.
+            SpaceError: the params are not in the space, or cannot be written down.
             StudyError: the study has all its search trials.
         """
         study, memory = self._found(study)
+        params = {name: plain(value) for name, value in params.items()}
         if kind is Kind.SEARCH:
             params = study.search_space.admit(params)
         claim = Claim(this_owner("add"), None)
@@ -294,7 +286,13 @@ class Project:
         return self._storage.holdings(memory.study_id)
 
     def note(self, study: Study | str, text: str) -> None:
-        """Keeps a remark on the study."""
+        """Keeps a remark on the study.
+
+        Raises:
+            StudyError: it is no text that a file can hold.
+        """
+        if not is_writable(text):
+            raise StudyError(f"a note must be valid Unicode, got {shown(text)}")
         _, memory = self._found(study)
         self._storage.add_note(memory.study_id, text)
 
@@ -341,6 +339,20 @@ class Project:
         memory = known[1] if known else Memory(study, self._storage, record.id)
         memory.study = study
         self._known[study.name] = study, memory
+
+    def _record(self, name: str) -> StudyRecord | None:
+        found = [own for own in self._storage.studies() if own.name == name]
+        return found[0] if found else None
+
+    def _added(self, study: Study, statement: Mapping[str, Any]) -> StudyRecord:
+        self._log_design(study)
+        try:
+            return self._storage.add_study(study.name, statement)
+        except StudyError:
+            record = self._record(study.name)  # another process was first
+            if record is None:
+                raise
+            return record
 
     def _amend(self, record: StudyRecord, statement: Mapping[str, Any]) -> None:
         """Brings a stored statement up to date; raises where it is another one."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from .errors import ReportError, TrialError
 from .executors.base import Exited, Outcome
 from .memory import Memory
 from .schedulers.base import Scheduler, Verdict
@@ -75,13 +76,43 @@ def closed(trial: Trial, state: State, reason: str = "") -> Trial:
     return replace(trial, state=state, reason=reason, ended_s=time.time())
 
 
+def told(trial: Trial, metric: str, state: State, reason: str) -> Trial:
+    """The trial as whoever trained it says that it has ended.
+
+    Raises:
+        TrialError: no trial ends in this state.
+        ReportError: it is to be completed and never reported the metric.
+    """
+    ends = [own.value for own in State if own.ended]
+    if state not in ends:
+        raise TrialError(f"a trial ends as one of {', '.join(ends)}, not {state!r}")
+    if state == State.COMPLETED and metric not in trial.curves:
+        raise ReportError(
+            f"trial {trial.number} never reported {metric!r}: report it, or tell the "
+            "state FAILED with a reason"
+        )
+    why = diverged(metric, trial.reports)
+    if why and state == State.COMPLETED:
+        return closed(trial, State.INFEASIBLE, why)
+    return closed(trial, State(state), reason)
+
+
 def queued(trial: Trial, reason: str) -> Trial:
     """The trial put back in the queue, to go on from its checkpoint."""
     return replace(closed(trial, State.PAUSED, reason), waiting=True)
 
 
 def again(trial: Trial) -> Trial:
-    """An ended trial put back in the queue because the user asked for it."""
+    """An ended trial put back in the queue because the user asked for it.
+
+    Raises:
+        TrialError: it has not ended.
+    """
+    if not trial.state.ended:
+        raise TrialError(
+            f"trial {trial.number} is {trial.state.value}: only one that has ended "
+            "can be run again"
+        )
     reason = f"to be run again; it was {trial.state.value}"
     return replace(queued(trial, reason), failures=0)
 

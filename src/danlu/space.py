@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .domain import Choice, Domain, Float, Int, Value, plain, same
 from .errors import SpaceError, did_you_mean
+from .jsontext import shown
 
 Params: TypeAlias = Mapping[str, Value]
 Array: TypeAlias = NDArray[np.float64]
@@ -68,6 +69,7 @@ class SearchSpace:
     pinned: Params = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _check_mappings(self)
         object.__setattr__(self, "domains", dict(self.domains))
         fixed = {name: plain(value) for name, value in self.fixed.items()}
         object.__setattr__(self, "fixed", fixed)
@@ -255,13 +257,19 @@ def _is_active(dimension: Dimension, values: Mapping[str, Value]) -> bool:
     )
 
 
+def _check_mappings(space: SearchSpace) -> None:
+    for field_name in ("domains", "fixed", "pinned"):
+        value = getattr(space, field_name)
+        if not isinstance(value, Mapping):
+            raise SpaceError(f"{field_name} is a dict of names, got {shown(value)}")
+
+
 def _check_names(space: SearchSpace) -> None:
     if not space.domains:
         raise SpaceError("a search space needs at least one hyperparameter, got none")
     seen: set[str] = set()
     for dimension in _walk(space.domains, None, None):
-        if not isinstance(dimension.name, str) or not dimension.name:
-            raise SpaceError(f"a name must be text, got {dimension.name!r}")
+        _check_name(dimension.name)
         if not isinstance(dimension.domain, Float | Int | Choice):
             raise SpaceError(
                 f"{dimension.path} needs a Float, Int or Choice: {dimension.domain!r}"
@@ -274,9 +282,15 @@ def _check_names(space: SearchSpace) -> None:
                 f"{dimension.name!r} is both fixed and in the search space"
             )
     for name in space.fixed:
-        if not isinstance(name, str) or not name:
-            raise SpaceError(f"a name must be text, got {name!r}")
+        _check_name(name)
     _check_shadows(space.domains, frozenset())
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise SpaceError(f"a name must be text, got {name!r}")
+    if not name.isprintable():  # no environment or command line could hold it
+        raise SpaceError(f"a name must be printable text, got {name!r}")
 
 
 def _check_shadows(domains: Mapping[str, Domain], outer: frozenset[str]) -> None:

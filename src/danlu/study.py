@@ -14,6 +14,7 @@ from itertools import chain
 from .domain import Choice, Domain, Float, Int, Value, plain
 from .errors import StudyError, did_you_mean
 from .history import Metric
+from .jsontext import is_writable, shown
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
 from .space import Params, SearchSpace
@@ -74,6 +75,8 @@ class Study:
                 f"study {self.name!r} needs a goal: the one question that it answers, "
                 "in one sentence"
             )
+        for field_name in ("goal", "note"):
+            _check_text(field_name, getattr(self, field_name))
         _check_count("trials", self.trials)
         if self.max_steps is not None:
             _check_count("max_steps", self.max_steps)
@@ -84,7 +87,7 @@ class Study:
         object.__setattr__(self, "fixed", self.search_space.fixed)
         object.__setattr__(self, "scientific", _scientific(self))
         if self.baseline is not None:
-            baseline = {name: plain(value) for name, value in self.baseline.items()}
+            baseline = _params("baseline", self.baseline)
             object.__setattr__(self, "baseline", {**self.fixed, **baseline})
 
     @property
@@ -154,9 +157,23 @@ def _check_name(name: object) -> None:
         raise StudyError(f"a study's name is printable text, got {name!r}")
 
 
+def _check_text(field_name: str, text: object) -> None:
+    if not isinstance(text, str) or not is_writable(text):
+        raise StudyError(f"{field_name} is text in valid Unicode, got {shown(text)}")
+
+
 def _check_count(field_name: str, count: object) -> None:
     if type(count) is not int or not 1 <= count <= MAX_SEED:
         raise StudyError(f"{field_name} is a whole number from 1, got {count!r}")
+
+
+def _params(field_name: str, params: object) -> Params:
+    """Params as they are kept, in or out of the space."""
+    if not isinstance(params, Mapping):
+        raise StudyError(
+            f"{field_name} is a dict of name to value, got {shown(params)}"
+        )
+    return {name: plain(value) for name, value in params.items()}
 
 
 def _metric(metric: object) -> Metric:
@@ -168,6 +185,7 @@ def _metric(metric: object) -> Metric:
 
 
 def _joined(space: SearchSpace | Mapping[str, Domain], fixed: Params) -> SearchSpace:
+    fixed = _params("fixed", fixed)
     if isinstance(space, SearchSpace):
         return SearchSpace(space.domains, {**space.fixed, **fixed}, space.pinned)
     if isinstance(space, Mapping):

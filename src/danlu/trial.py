@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ReportError
-from .jsontext import json_to_number
+from .jsontext import is_writable, json_to_number, shown
 from .space import Params
 
 Note: TypeAlias = Mapping[str, Any]
@@ -270,11 +270,13 @@ def _checked_step(step: object) -> int:
     except TypeError:
         if not (isinstance(step, float) and step.is_integer()):
             raise ReportError(
-                f"a step is a whole number (an epoch, an iteration), got {step!r}"
+                f"a step is a whole number (an epoch, an iteration), got {shown(step)}"
             ) from None
         whole = int(step)
     if isinstance(step, bool) or not 0 <= whole <= MAX_STEP:
-        raise ReportError(f"a step is a whole number from 0 to 2**63 - 1, got {step!r}")
+        raise ReportError(
+            f"a step is a whole number from 0 to 2**63 - 1, got {shown(step)}"
+        )
     return whole
 
 
@@ -285,8 +287,8 @@ def _checked_metrics(metrics: Mapping[str, object]) -> dict[str, float]:
         raise ReportError("a report needs at least one metric, got none")
     checked = {}
     for name, value in metrics.items():
-        if not isinstance(name, str) or not name:
-            raise ReportError(f"a metric's name is text, got {name!r}")
+        if not isinstance(name, str) or not name or not is_writable(name):
+            raise ReportError(f"a metric's name is text, got {shown(name)}")
         checked[name] = _checked_value(name, value)
     return checked
 
@@ -296,8 +298,7 @@ def _checked_value(name: str, value: object) -> float:
     if number is None and not isinstance(value, str | bool | list | tuple):
         number = _from_scalar(value)
     if number is None:
-        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-        raise ReportError(f"metric {name!r} must be a number, got {shown}")
+        raise ReportError(f"metric {name!r} must be a number, got {shown(value)}")
     return number
 
 

@@ -321,7 +321,7 @@ def _wide(domain: Float | Int) -> bool:
     """Whether a linear domain spans more than a decade above 0."""
     if domain.log or domain.low < 0:
         return False
-    return domain.low == 0 or domain.high / domain.low > DECADE
+    return domain.high > DECADE * domain.low
 
 
 def _on_log(domain: Float | Int) -> dict[str, Any]:

@@ -84,7 +84,8 @@ class Connection:
         Raises:
             EOFError: it is dead.
         """
-        return self._wire.receive(wait_s)
+        told = self._wire.receive(wait_s)
+        return [message for message in told if not isinstance(message, Loaded)]
 
     def close(self) -> None:
         """Ends the server, and with it every trial, by force."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..client import LiveTrial, ReportError
 from ..errors import ExecutorError
+from ..jsontext import shown
 
 
 def report_result(live: LiveTrial, result: object) -> None:
@@ -29,10 +30,9 @@ def report_result(live: LiveTrial, result: object) -> None:
     try:
         live.report(1 if live.step is None else live.step, **metrics)
     except (ReportError, TypeError) as error:
-        shown = repr(result) if len(repr(result)) <= 60 else repr(result)[:57] + "..."
         raise ReportError(
-            f"the training function returned {shown}: return a number, a mapping of "
-            f"metric to number, or nothing ({error})"
+            f"the training function returned {shown(result)}: return a number, a "
+            f"mapping of metric to number, or nothing ({error})"
         ) from None
 
 

@@ -79,7 +79,8 @@ def folder_of(pid: int) -> str | None:
 def name_of(pid: int) -> str:
     """The name that a process bears, empty when it is gone."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        # The kernel cuts a name after 15 bytes, also within a letter.
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReportError
+from ..jsontext import shown
 from ..trial import Report
 
 MAX_LINE_BYTES = 65536
@@ -188,11 +189,11 @@ def _report_of_line(line: bytes) -> tuple[Report | None, str]:
     try:
         named = _document(text)
     except (ValueError, RecursionError):
-        return None, f"not JSON: {_shown(text)}"
+        return None, f"not JSON: {shown(text)}"
     if not isinstance(named, dict):
-        return None, f"not a JSON object: {_shown(named)}"
+        return None, f"not a JSON object: {shown(named)}"
     if "step" not in named:
-        return None, f"no step in {_shown(named)}"
+        return None, f"no step in {shown(named)}"
     return _report_of(named)
 
 
@@ -262,8 +263,3 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (ValueError, OverflowError):
         return None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

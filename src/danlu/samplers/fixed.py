@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from numpy.random import Generator
 
+from ..domain import plain
 from ..errors import SamplerError
 from ..history import History
 from ..space import Params
@@ -27,13 +28,18 @@ class Fixed(Sampler):
 
     Raises:
         SamplerError: the list is empty.
+        SpaceError: a value is nothing that a trial can have, such as nan.
     """
 
     points: Sequence[Params]
     exhaustive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple(dict(point) for point in self.points))
+        points = tuple(
+            {name: plain(value) for name, value in point.items()}
+            for point in self.points
+        )
+        object.__setattr__(self, "points", points)
         if not self.points:
             raise SamplerError("Fixed needs at least one set of params, got none")
 
