@@ -6,13 +6,15 @@ Others' parts are found by the entry points `danlu.samplers` and `danlu.schedule
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from . import samplers, schedulers
 from .errors import StudyError, did_you_mean
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 Part = TypeVar("Part", Sampler, Scheduler)
 
@@ -109,13 +111,19 @@ def _made(own: type[Part], name: str) -> Part:
 def _named(name: str, role: str, known: Mapping[str, type[Part]]) -> type[Part]:
     if name in known:
         return known[name]
-    for entry in entry_points(group=f"danlu.{role}s", name=name):
-        found: type[Part] = entry.load()
-        return found
+    for entry in _entry_points(role):
+        if entry.name == name:
+            found: type[Part] = entry.load()
+            return found
     hint = did_you_mean(name, [*known, *_advertised(role)])
     raise StudyError(f"no {role} {name!r}: {hint}")
 
 
 def _advertised(role: str) -> dict[str, str]:
-    found = entry_points(group=f"danlu.{role}s")
-    return {entry.name: entry.value for entry in found}
+    return {entry.name: entry.value for entry in _entry_points(role)}
+
+
+def _entry_points(role: str) -> EntryPoints:
+    from importlib.metadata import entry_points  # 15 ms to import
+
+    return entry_points(group=f"danlu.{role}s")
