@@ -15,7 +15,7 @@ import socket
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 
 from . import processes, started
 from .ended import Cause, Ended, write_ended
-from .functions import imported_names
+from .functions import import_quietly, imported_names
 from .wire import Load, Loaded, Signal, Spawn, Spawned, Wire
 
 # What packages import only when they are first used: torch's first optimizer imports
@@ -49,7 +49,8 @@ class Server:
         self._parent = os.getppid()
         self._running: dict[int, _Child] = {}
         self._function: Callable[..., Any] | None = None
-        self._to_import: deque[str] = deque()
+        self._names: deque[str] = deque()
+        self._late: deque[str] = deque()
         self._wakeup = _signals()
 
     def serve(self) -> None:
@@ -57,7 +58,7 @@ class Server:
         try:
             watched: list[Any] = [self._wire, self._wakeup]
             while os.getppid() == self._parent:
-                wait_s = QUIET_S if self._to_import else LOOK_S
+                wait_s = 0.0 if self._names else QUIET_S if self._late else LOOK_S
                 ready = select.select(watched, [], [], wait_s)[0]
                 if self._wakeup in ready:
                     os.read(self._wakeup, 4096)
@@ -65,7 +66,7 @@ class Server:
                     for message in self._wire.receive(0.0):
                         self._answer(message)
                 self._reap()
-                if not ready and self._running:
+                if not ready:
                     self._import_ahead()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
@@ -93,15 +94,22 @@ class Server:
         except BaseException as error:  # the user's modules may even exit
             return "".join(traceback.format_exception_only(error)).strip()
         if self._function is not None:
-            _import_quietly(imported_names(self._function))
-            late = (own for own in _IMPORTED_LATE if own.split(".")[0] in sys.modules)
-            self._to_import.extend(late)
+            self._names.extend(imported_names(self._function))
+            self._late.extend(_IMPORTED_LATE)
         return ""
 
     def _import_ahead(self) -> None:
-        """Imports what no trial has to wait for, one module at a time."""
-        if self._to_import:
-            _import_quietly([self._to_import.popleft()])
+        """Imports one module that trials will need, so that none waits for all.
+
+        A trial that starts before the others are there imports them itself.
+        """
+        if self._names:
+            import_quietly([self._names[0]])
+            self._names.popleft()
+        elif self._late and self._running:
+            late = self._late.popleft()
+            if late.partition(".")[0] in sys.modules:
+                import_quietly([late])
 
     def _spawn(self, spawn: Spawn) -> None:
         folder = Path(spawn.folder)
@@ -113,7 +121,7 @@ class Server:
             pid = os.fork()
             if pid == 0:
                 server = [self._wire.fileno(), self._wakeup]
-                started.become(spawn, self._function, server)
+                started.become(spawn, self._function, self._names, server)
         except OSError as error:
             self._refuse(spawn, error)
             return
@@ -217,13 +225,6 @@ def _dead_child() -> int | None:
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _import_quietly(names: Iterable[str]) -> None:
-    """Imports ahead what can be; the trial itself will say what cannot."""
-    for name in filter(None, names):
-        with suppress(Exception, SystemExit):
-            importlib.import_module(name)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dis
+import importlib
 import importlib.machinery
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -103,3 +104,10 @@ def _importable(module: ModuleType) -> bool:
     if spec is None:
         return top in sys.builtin_module_names
     return loaded is not None and spec.origin == getattr(loaded, "__file__", None)
+
+
+def import_quietly(names: Iterable[str]) -> None:
+    """Imports ahead what can be; the trial itself will say what cannot."""
+    for name in filter(None, names):
+        with suppress(Exception, SystemExit):
+            importlib.import_module(name)

@@ -9,13 +9,13 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 from .. import client
 from . import processes
-from .functions import report_result
+from .functions import import_quietly, report_result
 from .threads import use_threads
 from .wire import Spawn
 
@@ -32,9 +32,16 @@ def process_name(spawn: Spawn) -> str:
 
 
 def become(
-    spawn: Spawn, function: Callable[..., Any] | None, descriptors: Sequence[int]
+    spawn: Spawn,
+    function: Callable[..., Any] | None,
+    names: Iterable[str],
+    descriptors: Sequence[int],
 ) -> NoReturn:
-    """Runs the trial and never returns; it closes the server's `descriptors`."""
+    """Runs the trial and never returns.
+
+    It closes the server's `descriptors`, and imports the modules `names`, which the
+    function needs and the server has not imported yet.
+    """
     code = NOT_STARTED_CODE
     try:
         _detach(spawn)
@@ -43,7 +50,7 @@ def become(
         elif function is not None:
             for descriptor in descriptors:
                 os.close(descriptor)
-            code = _run_function(spawn, function)
+            code = _run_function(spawn, function, names)
     except BaseException:  # nothing may climb into the server's own code
         traceback.print_exc()
     finally:
@@ -91,13 +98,19 @@ def _run_command(words: Sequence[str], environ: dict[str, str]) -> NoReturn:
         os._exit(NOT_STARTED_CODE)
 
 
-def _run_function(spawn: Spawn, function: Callable[..., Any]) -> int:
-    """Calls the training function as a program of its own; its exit code."""
+def _run_function(
+    spawn: Spawn, function: Callable[..., Any], names: Iterable[str]
+) -> int:
+    """Calls the training function as a program of its own; its exit code.
+
+    The modules `names` are imported first: only what is there can be seeded.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _exit_at_once)
     processes.name_process(process_name(spawn))
     os.environ.update(spawn.environ)
     atexit._clear()  # the server's; those that the function registers are run
+    import_quietly(names)
     _seed(spawn.seed)
     _share_cores(spawn.environ["OMP_NUM_THREADS"])
     live = client.current()
