@@ -678,3 +678,14 @@ def test_a_process_that_only_has_the_same_number_is_left_alone(
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
+
+
+def test_a_program_that_prints_for_ever_fails_before_it_fills_the_disk(
+    workshop: Any,
+) -> None:
+    bench = workshop.bench(["yes"], Limits(output_bytes=1_000_000, grace_s=0.1))
+
+    exited = bench.run()
+
+    assert exited.outcome is Outcome.FAILED
+    assert exited.reason == "printed more than the limit on its output"

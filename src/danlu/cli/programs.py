@@ -28,7 +28,12 @@ def executor_of(program: Program) -> Local:
         slots=program.slots,
         gpus=program.gpus,
         gpus_per_trial=program.gpus_per_trial,
-        limits=Limits(program.time_s, program.memory_bytes, program.grace_s),
+        limits=Limits(
+            time_s=program.time_s,
+            memory_bytes=program.memory_bytes,
+            grace_s=program.grace_s,
+            output_bytes=program.output_bytes,
+        ),
         pattern=program.pattern,
         workdir=program.workdir,
     )

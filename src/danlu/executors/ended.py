@@ -16,6 +16,7 @@ class Cause(StrEnum):
     STOP = "stop"
     TIME = "time"
     MEMORY = "memory"
+    OUTPUT = "output"
 
 
 @dataclass(frozen=True)

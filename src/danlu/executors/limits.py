@@ -10,10 +10,12 @@ from ..errors import ExecutorError
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall time and memory of one trial, and the time it gets to end by itself.
+    """Wall time, memory and output of a trial, and the time it gets to end by itself.
 
     `time_s` and `memory_bytes` None mean no limit. The memory of all processes of a
-    trial counts together. A trial that is asked to end is killed after `grace_s`.
+    trial counts together. A trial that prints more than `output_bytes` is taken for one
+    that prints for ever, and fails before it fills the disk. One that is asked to end
+    is killed after `grace_s`.
 
     >>> import danlu
     >>> danlu.executors.Limits(time_s=600, memory_bytes=4 * 2**30).grace_s
@@ -26,9 +28,10 @@ class Limits:
     time_s: float | None = None
     memory_bytes: int | None = None
     grace_s: float = 30.0
+    output_bytes: int = 2**30
 
     def __post_init__(self) -> None:
-        for name in ("time_s", "memory_bytes"):
+        for name in ("time_s", "memory_bytes", "output_bytes"):
             limit = getattr(self, name)
             if limit is not None and not _positive(limit):
                 raise ExecutorError(f"Limits({name}=...) is above 0, got {limit!r}")

@@ -264,6 +264,8 @@ class Local(Executor):
             return
         if limits.time_s is not None and now_s - running.began_s > limits.time_s:
             self._end(running, Cause.TIME)
+        elif running.printed_bytes > limits.output_bytes:
+            self._signal(running, signal.SIGKILL, Cause.OUTPUT)
         elif limits.memory_bytes is not None and running.pid is not None:
             if now_s < running.weigh_at_s:
                 return

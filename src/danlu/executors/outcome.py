@@ -27,6 +27,8 @@ def judged(ended: Ended, tail: str) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_TIME, "longer than the time limit"
     if ended.cause == Cause.MEMORY:
         return Outcome.OUT_OF_MEMORY, "more than the memory limit"
+    if ended.cause == Cause.OUTPUT:
+        return Outcome.FAILED, "printed more than the limit on its output"
     if ended.code == 0:
         return Outcome.DONE, ""
     if ended.cause == Cause.STOP:

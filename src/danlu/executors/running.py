@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .base import Exited, Launch, Reported
 from .ended import Ended
+from .handover import size_of
 from .outcome import judged, tail_of
 from .reports import OutputReader, ReportReader
 
@@ -31,6 +32,11 @@ class Running:
 
     def __post_init__(self) -> None:
         self.began_s = time.monotonic()
+
+    @property
+    def printed_bytes(self) -> int:
+        """How much this attempt has printed so far."""
+        return size_of(self.launch.folder / "output.log") - self.output_offset
 
     def reported(self) -> Reported | None:
         """What is new since the last call; everything, once the program has ended."""

@@ -16,7 +16,7 @@ from .keys import check_known, or_default
 from .program import Program
 from .quantities import seconds, size_bytes
 
-_LIMITS = ("time", "memory", "grace")
+_LIMITS = ("time", "memory", "output", "grace")
 _T = TypeVar("_T")
 
 
@@ -24,7 +24,7 @@ def build_program(document: Document, folder: Path) -> Program:
     """How the trials are started, in `folder`, as a document says."""
     limits = document.get("limits") or {}
     if not isinstance(limits, Mapping):
-        raise document.error(("limits",), f"needs time, memory or grace: {limits!r}")
+        raise document.error(("limits",), f"needs {', '.join(_LIMITS)}: {limits!r}")
     check_known(document, ("limits",), limits, _LIMITS)
     grace_s = _measured(document, ("limits", "grace"), seconds)
     return Program(
@@ -36,6 +36,7 @@ def build_program(document: Document, folder: Path) -> Program:
         gpus_per_trial=_share(document),
         time_s=_measured(document, ("limits", "time"), seconds),
         memory_bytes=_measured(document, ("limits", "memory"), size_bytes),
+        output_bytes=_measured(document, ("limits", "output"), size_bytes) or 2**30,
         grace_s=30.0 if grace_s is None else grace_s,
         pattern=_pattern(document),
     )

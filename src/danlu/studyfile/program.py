@@ -19,8 +19,8 @@ class Program:
 
     Either a `command` (its words) or a `function` ("train.py:train"), or neither where
     trials are asked for and told from outside. `gpus` names the devices to hand out.
-    `time_s` and `memory_bytes` bound one trial; `grace_s` is how long it may take to
-    end when asked to. `pattern` finds metrics in the output of a command.
+    `time_s`, `memory_bytes` and `output_bytes` bound one trial; `grace_s` is how long
+    it may take to end when asked to. `pattern` finds metrics in a command's output.
 
     >>> Program(command=("python", "train.py")).text
     'python train.py'
@@ -34,6 +34,7 @@ class Program:
     gpus_per_trial: float = 1.0
     time_s: float | None = None
     memory_bytes: int | None = None
+    output_bytes: int = 2**30
     grace_s: float = 30.0
     pattern: str | None = None
 
