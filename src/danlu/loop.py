@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import settle
 from .ask import Asker
-from .errors import StorageError, StudyHalted
+from .errors import ExecutorError, StorageError, StudyHalted
 from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
 from .history import History
 from .interrupts import END, Interrupts
@@ -122,7 +122,12 @@ class Loop:
 
     def _start(self, trial: Trial) -> None:
         self._running[trial.number] = trial
-        self._executor.start(self._launch(trial))
+        try:
+            self._executor.start(self._launch(trial))
+        except ExecutorError:
+            del self._running[trial.number]
+            self._write(trial, settle.queued(trial, "could not be started"))
+            raise
 
     def _launch(self, trial: Trial) -> Launch:
         study = self._memory.study

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from danlu.executors.reports import (
+    BACKLOG_BYTES,
     MAX_COMPLAINTS,
     MAX_LINE_BYTES,
     OutputReader,
@@ -131,8 +134,40 @@ def test_a_huge_file_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "reports.jsonl"
     lines = [f'{{"step": {step}, "loss": 0.5}}\n' for step in range(100_000)]
     append(path, "".join(lines))
-    reports, _ = ReportReader(path).read()
+    reports, _ = ReportReader(path).read_to_end()
     assert [report.step for report in reports] == list(range(100_000))
+
+
+def test_one_look_takes_no_longer_than_a_program_that_never_stops_writing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "reports.jsonl"
+    append(path, '{"step": 1, "loss": 0.5}\n' * 100_000)
+    reader = ReportReader(path)
+    looks = [len(reader.read()[0]) for _ in range(4)]
+    assert looks[0] < sum(looks) == 100_000
+
+
+def test_a_file_that_was_begun_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "reports.jsonl"
+    reader = ReportReader(path)
+    steps = []
+    for step in (10, 2, 3, 400):
+        path.write_text(f'{{"step": {step}, "loss": 0.5}}\n')
+        steps += [report.step for report in reader.read()[0]]
+    assert steps == [10, 2, 3, 400]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_complained_of_once(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "reports.jsonl"
+    make(path)
+    reader = ReportReader(path)
+    complaints = reader.read()[1] + reader.read()[1] + reader.read_to_end()[1]
+    assert len(complaints) == 1
+    assert complaints[0].startswith("reports.jsonl cannot be read: I")
 
 
 def read_output(path: Path, text: str, pattern: str | None = None) -> list[Report]:
@@ -176,3 +211,10 @@ def test_a_giant_line_of_output_is_left_out(tmp_path: Path) -> None:
     text = "val_error=" + "1" * 3_000_000 + "\nval_error=0.4\n"
     expected = [Report(1, {"val_error": 0.4})]
     assert read_output(tmp_path / "output.log", text) == expected
+
+
+def test_of_too_much_output_the_end_is_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "output.log"
+    path.write_bytes(b"val_error=0.5\n" + (b"y" * 63 + b"\n") * (BACKLOG_BYTES // 64))
+    expected = [Report(1, {"val_error": 0.4})]
+    assert read_output(path, "val_error=0.4\n") == expected

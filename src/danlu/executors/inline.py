@@ -65,6 +65,8 @@ class Inline(Executor):
         finally:
             self._channel = None
             channel.file.close()
+        if channel.undelivered is not None:
+            raise channel.undelivered
         deliver(exited)
 
     def stop(self, number: int) -> None:
@@ -102,12 +104,17 @@ class _Direct(Channel):
         self.file = ReportFile(f"{launch.folder}/reports.jsonl", "")
         self.stopped = False
         self.killed = False
+        self.undelivered: BaseException | None = None
         self._deliver = deliver
 
     def send(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes and delivers one report."""
         self.file.send(step, metrics)
-        self._deliver(Reported(self.number, (Report(step, metrics),)))
+        try:
+            self._deliver(Reported(self.number, (Report(step, metrics),)))
+        except BaseException as error:  # the loop's own: no failure of the training
+            self.undelivered = error
+            raise
         if self.killed:
             raise _Killed
 

@@ -7,8 +7,10 @@ and never fail on what a program wrote: what cannot be read becomes a complaint.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from ..trial import Report
 
 MAX_LINE_BYTES = 65536
 MAX_COMPLAINTS = 20  # of one trial: more say nothing new
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20  # also what is read at one look: some programs never stop
+BACKLOG_BYTES = 16 << 20  # of output, looked at for metrics after the end
+_COMPARED_BYTES = 256
 
 # What printf and iostream make of a number that JSON does not have: `"loss": -nan`.
 _BARE = re.compile(r"(:\s*)([-+]?)(nan|inf)(?:inity)?(?=\s*[,}])", re.IGNORECASE)
@@ -32,6 +36,7 @@ class ReportReader:
         self._lines = _LineReader(path, offset)
         self._lines.number = _count_lines(path, offset)
         self._complained = 0
+        self._failed = False
 
     @property
     def began(self) -> bool:
@@ -55,6 +60,9 @@ class ReportReader:
                 reports.append(report)
             if wrong:
                 self._complain(wrong, complaints)
+        if self._lines.failure and not self._failed:
+            self._failed = True
+            complaints.append(f"reports.jsonl cannot be read: {self._lines.failure}")
         return reports, complaints
 
     def _complain(self, wrong: str, complaints: list[str]) -> None:
@@ -93,7 +101,8 @@ class OutputReader:
         return self._parsed(self._lines.read())
 
     def read_to_end(self) -> list[Report]:
-        """The same when nothing more will be written."""
+        """The same when nothing more will be written; of too much only the end."""
+        self._lines.skip_to_last(BACKLOG_BYTES)
         return self._parsed(self._lines.read_to_end())
 
     def _parsed(self, lines: Iterator[bytes]) -> list[Report]:
@@ -103,6 +112,8 @@ class OutputReader:
     def _report(self, line: bytes) -> Report | None:
         if len(line) > MAX_LINE_BYTES:
             return None
+        if self._pattern is None and b"=" not in line and b"{" not in line:
+            return None  # most lines: the rest would take ten times as long
         text = line.decode(errors="replace").strip()
         named = self._matched(self._pattern, text) if self._pattern else _named(text)
         if "step" not in named and self._metric not in named:
@@ -132,40 +143,70 @@ class _LineReader:
 
     def __init__(self, path: Path, offset: int) -> None:
         self.number = 0
+        self.began = False
+        self.failure = ""
         self._path = path
         self._offset = offset
+        self._before = b""
         self._rest = b""
-        self._first_offset = offset
-
-    @property
-    def began(self) -> bool:
-        return self._offset > self._first_offset
 
     def read(self) -> Iterator[bytes]:
-        for chunk in self._chunks():
-            *whole, self._rest = (self._rest + chunk).split(b"\n")
-            for line in whole:
-                self.number += 1
-                yield line
-            # Of a line that is too long we keep enough to know that it is.
-            self._rest = self._rest[: MAX_LINE_BYTES + 1]
+        yield from self._split(self._chunk())
 
     def read_to_end(self) -> Iterator[bytes]:
-        yield from self.read()
+        while chunk := self._chunk():
+            yield from self._split(chunk)
         if self._rest:
             self.number += 1
             yield self._rest
             self._rest = b""
 
-    def _chunks(self) -> Iterator[bytes]:
+    def skip_to_last(self, size_bytes: int) -> None:
+        """Passes over all but the last bytes of the file."""
+        with suppress(OSError):
+            first = os.stat(self._path).st_size - size_bytes
+            if first > self._offset:
+                self._offset, self._before, self._rest = first, b"", b""
+
+    def _split(self, chunk: bytes) -> Iterator[bytes]:
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        for line in whole:
+            self.number += 1
+            yield line
+        # Of a line that is too long we keep enough to know that it is.
+        self._rest = self._rest[: MAX_LINE_BYTES + 1]
+
+    def _chunk(self) -> bytes:
+        """What the file has next; one that the program began anew is read anew."""
         try:
-            with open(self._path, "rb", buffering=0) as file:
+            with open(self._path, "rb", buffering=0, opener=_at_once) as file:
+                if self._is_another(file.fileno()):
+                    self._offset, self._before, self._rest = 0, b"", b""
+                    self.number = 0
                 file.seek(self._offset)
-                while chunk := file.read(CHUNK_BYTES):
-                    self._offset += len(chunk)
-                    yield chunk
+                chunk = file.read(CHUNK_BYTES) or b""
         except FileNotFoundError:
-            return
+            return b""
+        except OSError as error:  # a folder or a pipe in its place
+            self.failure = error.strerror or str(error)
+            return b""
+        if chunk:
+            self._offset += len(chunk)
+            self._before = chunk[-_COMPARED_BYTES:]
+            self.began = True
+        return chunk
+
+    def _is_another(self, descriptor: int) -> bool:
+        """Whether what was read is not in the file any more."""
+        if os.fstat(descriptor).st_size < self._offset:
+            return True
+        count = len(self._before)
+        return os.pread(descriptor, count, self._offset - count) != self._before
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting, as one would for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _count_lines(path: Path, size: int) -> int:
