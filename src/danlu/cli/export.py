@@ -120,9 +120,10 @@ def parquet_bytes(study: Study, history: History) -> bytes:
 def _column(values: list[Any]) -> list[Any]:
     """Values of one kind, as a column must have; mixed ones become text."""
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) <= 1:
+    largest = max((abs(v) for v in values if isinstance(v, int)), default=0)
+    if len(kinds) <= 1 and largest < 2**63:
         return values
-    if kinds == {int, float}:
+    if kinds == {int, float} and largest <= 2**53:  # else digits would be lost
         return [None if value is None else float(value) for value in values]
     return [None if value is None else str(value) for value in values]
 

@@ -91,7 +91,9 @@ class OutputReader:
         offset: int = 0,
         last_step: int = 0,
     ) -> None:
-        self._lines = _LineReader(path, offset)
+        # With a pattern any line may matter; else a metric needs one of these.
+        marks = (b"=", b"{") if pattern is None else (b"",)
+        self._lines = _LineReader(path, offset, marks)
         self._metric = metric
         self._pattern = pattern
         self._last_step = last_step
@@ -112,8 +114,6 @@ class OutputReader:
     def _report(self, line: bytes) -> Report | None:
         if len(line) > MAX_LINE_BYTES:
             return None
-        if self._pattern is None and b"=" not in line and b"{" not in line:
-            return None  # most lines: the rest would take ten times as long
         text = line.decode(errors="replace").strip()
         named = self._matched(self._pattern, text) if self._pattern else _named(text)
         if "step" not in named and self._metric not in named:
@@ -139,9 +139,14 @@ class OutputReader:
 
 
 class _LineReader:
-    """The complete lines of a growing file; one that is too long comes cut."""
+    """The complete lines of a growing file; one that is too long comes cut.
 
-    def __init__(self, path: Path, offset: int) -> None:
+    A whole chunk without any of the `marks` may be left out.
+    """
+
+    def __init__(
+        self, path: Path, offset: int, marks: tuple[bytes, ...] = (b"",)
+    ) -> None:
         self.number = 0
         self.began = False
         self.failure = ""
@@ -149,6 +154,7 @@ class _LineReader:
         self._offset = offset
         self._before = b""
         self._rest = b""
+        self._marks = marks
 
     def read(self) -> Iterator[bytes]:
         yield from self._split(self._chunk())
@@ -169,12 +175,18 @@ class _LineReader:
                 self._offset, self._before, self._rest = first, b"", b""
 
     def _split(self, chunk: bytes) -> Iterator[bytes]:
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        *whole, self._rest = self._marked(self._rest + chunk).split(b"\n")
         for line in whole:
             self.number += 1
             yield line
         # Of a line that is too long we keep enough to know that it is.
         self._rest = self._rest[: MAX_LINE_BYTES + 1]
+
+    def _marked(self, text: bytes) -> bytes:
+        """The text, or its last line alone where none of it matters."""
+        if any(mark in text for mark in self._marks):
+            return text
+        return text[text.rfind(b"\n") + 1 :]
 
     def _chunk(self) -> bytes:
         """What the file has next; one that the program began anew is read anew."""
