@@ -164,6 +164,8 @@ def fitted(words: str, width: float) -> str:
 
 def _rounds(low: float, high: float, most: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten."""
+    if max(abs(low), abs(high)) > HUGE:  # a whole number that no float holds
+        return [low, high]
     rough = (high - low) / most
     if not math.isfinite(rough) or rough <= 0:
         return [low, high]
