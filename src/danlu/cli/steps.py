@@ -145,6 +145,8 @@ def _values(metrics: tuple[str, ...]) -> dict[str, float]:
         if not name or number is None:
             raise ReportError(f"{word!r} is no metric: write val_error=0.31")
         values[name] = number
+    if "step" in values:
+        raise ReportError(f"a step is no metric: write --step {values['step']:.0f}")
     return values
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ..analysis.summary import Arm, Axis, Group, Row, Summary
-from ..domain import Choice, Domain, Int, Value
+from ..domain import LARGEST, Choice, Domain, Int, Value
 from ..trial import Kind, State
 
 DIGITS, PARAM_DIGITS = 4, 3
@@ -40,11 +40,13 @@ def number(value: float | None, digits: int = DIGITS) -> str:
 def tick_text(value: float) -> str:
     """The label of a tick: three digits, whole numbers below a million in full.
 
-    >>> [tick_text(value) for value in (0.05, 1500, 10**18)]
-    ['0.05', '1,500', '1e18']
+    >>> [tick_text(value) for value in (0.05, 1500, 10**18, 10**400)]
+    ['0.05', '1,500', '1e18', '1e400']
     """
     if isinstance(value, int) and abs(value) < LARGEST_PLAIN:
         return number(value)
+    if abs(value) > LARGEST:  # a whole number that no float holds
+        return f"{'-' * (value < 0)}1e{len(str(abs(value))) - 1}"
     return number(float(value), 3)
 
 

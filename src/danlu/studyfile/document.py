@@ -89,9 +89,10 @@ def read(path: Path) -> Document:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StudyError(f"cannot read the study file {path}: {reason}") from None
-    if path.suffix == ".toml":
-        return _read_toml(path, text)
-    return _read_yaml(path, text)
+    try:
+        return (_read_toml if path.suffix == ".toml" else _read_yaml)(path, text)
+    except RecursionError:
+        raise StudyError(f"{path} is nested too deeply for a study file") from None
 
 
 def read_value(text: str) -> Any:
@@ -105,7 +106,7 @@ def read_value(text: str) -> Any:
     """
     try:
         node = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise StudyError(f"{text!r} is not a value: put it in quotes") from None
     return None if node is None else _Nodes(Path(text), {}).value(node, ())
 
