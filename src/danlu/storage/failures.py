@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import StorageBusy, StorageError, StorageFormat, StorageFull
 
@@ -56,20 +53,15 @@ _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
 )
 
 
-@contextmanager
-def translated(place: str) -> Iterator[None]:
-    """Turns errors of the database at `place` into ours; keeps them as the cause."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise _translation(place, error) from error
-
-
-def _translation(place: str, error: DBAPIError) -> StorageError:
+def translation(place: str, error: DBAPIError) -> StorageError:
+    """The database's error as ours, to be raised from it."""
     message = str(error.orig).lower()
     for part, kind, advice in _MEANINGS:
         if part in message:
             return kind(f"database {place}: {advice} ({error.orig})")
+    if error.connection_invalidated or "connect" in message:
+        return StorageBusy(
+            f"database {place}: it cannot be reached; look at the address and the "
+            f"server, then run the same command again ({error.orig})"
+        )
     return StorageError(f"database {place}: {error.orig}")

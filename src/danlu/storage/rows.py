@@ -31,6 +31,12 @@ TRIAL_COLUMNS = (
     "ended_s",
     "host",
 )
+# What a reserved trial, of which nothing is known yet, is written with.
+RESERVED_COLUMNS = (
+    "study_id",
+    "version",
+    *TRIAL_COLUMNS,
+)
 _STATES = {state.value: state for state in State}
 _KINDS = {kind.value: kind for kind in Kind}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
@@ -18,21 +16,42 @@ from ..trial import TRANSITIONS, Kind, Report, State, Trial
 from . import rows, sqlite
 from . import statements as sql
 from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
-from .failures import translated
-from .tables import HEAD, curves, notes, studies, trials
+from .session import Session, Undo
+from .tables import HEAD, curves, notes, studies
+
+PATIENCE_S = 600.0  # a restart or a fail-over of a database server takes minutes
+_SERVERS = ("postgresql://", "postgresql+psycopg://", "postgres://")
 
 
-def open_storage(url: str) -> SqlStorage:
-    """The storage at `url`: a path, `sqlite:///path`, or `:memory:`.
+def open_storage(url: str, *, patience_s: float = PATIENCE_S) -> SqlStorage:
+    """The storage at `url`: a path, `:memory:`, or `postgresql://user@host/name`.
+
+    A server that goes away later is waited for up to `patience_s`.
 
     Raises:
         StorageError: it cannot be opened; the message says why and what to do.
     """
     if url in (":memory:", "sqlite://"):
         engine = sqlite.open_memory()
-        return SqlStorage(lambda: engine, ":memory:")
+        return SqlStorage(Session(lambda: engine, ":memory:"))
+    if url.startswith(_SERVERS):
+        return _at_server(url, patience_s)
     path = _path_of(url)
-    storage = SqlStorage(lambda: sqlite.open_file(path), str(path))
+    storage = SqlStorage(Session(lambda: sqlite.open_file(path), str(path)))
+    storage.check_revision()
+    return storage
+
+
+def _at_server(url: str, patience_s: float) -> SqlStorage:
+    from . import postgres
+
+    session = Session(
+        lambda: postgres.open_server(url),
+        postgres.place_of(url),
+        patience_s=patience_s,
+        snapshot_begin=postgres.SNAPSHOT_BEGIN,
+    )
+    storage = SqlStorage(session)
     storage.check_revision()
     return storage
 
@@ -42,7 +61,7 @@ def _path_of(url: str) -> Path:
     if "://" in path:
         raise StorageError(
             f"a {path.partition('://')[0]} database cannot be opened: give the path "
-            "of a file, or sqlite:///path"
+            "of a file, sqlite:///path, or postgresql://user@host/name"
         )
     if "\0" in path:
         raise StorageError(f"{path!r} is no path of a file")
@@ -52,15 +71,12 @@ def _path_of(url: str) -> Path:
 class SqlStorage(Storage):
     """Studies and trials in the tables of `tables.py`.
 
-    `connect` makes the engine; it is called again in a forked child, since connections
-    do not survive a fork. `place` names the database in messages.
+    A write that was cut off by a lost connection is tried again. It may have been done
+    all the same: then the second try finds it, by what no other write could have left.
     """
 
-    def __init__(self, connect: Callable[[], Engine], place: str) -> None:
-        self._connect = connect
-        self._place = place
-        self._process = 0
-        self._open()
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def add_study(self, name: str, statement: Mapping[str, Any]) -> StudyRecord:
         """Keeps a new study."""
@@ -73,27 +89,38 @@ class SqlStorage(Storage):
             "next_number": 0,
             "next_index": 0,
         }
+
+        def add(connection: Connection, again: bool) -> int:
+            same = select(studies.c.id).where(studies.c.name == name)
+            done = connection.execute(same.where(studies.c.created_s == created_s))
+            if again and (found := done.scalar()) is not None:
+                return int(found)
+            added = connection.execute(insert(studies).returning(studies.c.id), row)
+            return int(added.scalar_one())
+
         try:
-            with self._writing() as connection:
-                added = connection.execute(insert(studies).returning(studies.c.id), row)
-                return StudyRecord(added.scalar_one(), name, statement, created_s)
+            number = self._session.write(add)
         except IntegrityError:
             raise StudyError(
                 f"a study {name!r} exists already: take another name"
             ) from None
+        return StudyRecord(number, name, statement, created_s)
 
     def amend(self, study: int, statement: Mapping[str, Any]) -> None:
         """Replaces a study's statement."""
-        with self._writing() as connection:
+
+        def change(connection: Connection, again: bool) -> None:
             self._take_version(connection, study)
             changed = update(studies).where(studies.c.id == study)
             connection.execute(changed.values(statement=dumps(statement)))
 
+        self._session.write(change)
+
     def studies(self) -> Sequence[StudyRecord]:
         """All studies, oldest first."""
         columns = studies.c.id, studies.c.name, studies.c.statement, studies.c.created_s
-        with self._reading() as connection:
-            found = connection.execute(select(*columns).order_by(studies.c.id)).all()
+        wanted = select(*columns).order_by(studies.c.id)
+        found = self._session.read(lambda own: own.execute(wanted).all())
         return [StudyRecord(id_, name, loads(text), s) for id_, name, text, s in found]
 
     def reserve(
@@ -102,7 +129,10 @@ class SqlStorage(Storage):
         """A new running trial without params; None once `limit` of its kind exist."""
         searches = kind is Kind.SEARCH
         asked = {"study": study, "more": int(searches), "kind": kind.value}
-        with self._writing() as connection:
+
+        def count(connection: Connection, again: bool) -> Reserved | None:
+            if again and (done := self._unfilled(connection, study, claim.owner)):
+                return done
             counted = connection.execute(sql.NEXT_NUMBER, asked).first()
             if counted is None:
                 raise self._no_study(study)
@@ -111,28 +141,35 @@ class SqlStorage(Storage):
             if limit is not None and not searches:
                 before = connection.execute(sql.OF_KIND, asked).scalar_one()
             if limit is not None and before >= limit:
-                connection.rollback()
-                return None
+                raise Undo(None)
             reserved = Reserved(after - 1, before if searches else None)
             row = _reserved_row(study, reserved, version, kind, claim)
-            connection.execute(insert(trials), row)
-        return reserved
+            connection.execute(sql.RESERVED, row)
+            return reserved
+
+        return self._session.write(count)
 
     def release(self, study: int, number: int) -> None:
         """Gives back a reserved number for which there is nothing to try."""
-        with self._writing() as connection:
+
+        def give_back(connection: Connection, again: bool) -> None:
             self._take_version(connection, study)
             gone = connection.execute(sql.RELEASED, {"study": study, "n": number})
             if gone.rowcount:
                 connection.execute(sql.RECOUNTED, {"study": study})
 
+        self._session.write(give_back)
+
     def fill(self, study: int, trial: Trial) -> None:
         """Writes down all of a reserved trial but its curves."""
-        with self._writing() as connection:
-            version = self._take_version(connection, study)
-            row = {**rows.filled_columns(trial), "version": version}
+        row = rows.filled_columns(trial)
+
+        def write_down(connection: Connection, again: bool) -> None:
+            row["version"] = self._take_version(connection, study)
             asked = {"study": study, "n": trial.number}
             connection.execute(sql.written(tuple(row)), {**_new(row), **asked})
+
+        self._session.write(write_down)
 
     def move(
         self,
@@ -148,29 +185,32 @@ class SqlStorage(Storage):
             _check_transition(before, after)
         row = rows.moved_columns(after)
         row["owner"] = claim.owner if claim else ""
-        row["lease_until_s"] = _lease_end(claim)
         asked = {
             "study": study,
             "n": before.number,
             "was": before.state.value,
             "tried": before.attempt,
+            "lease_s": claim.lease_s if claim else None,
         }
-        with self._writing() as connection:
+
+        def change(connection: Connection, again: bool) -> bool:
             row["version"] = self._take_version(connection, study)
             moved = connection.execute(sql.moved(tuple(row)), {**_new(row), **asked})
             if not moved.rowcount:
-                connection.rollback()
-                return False
+                raise Undo(again and self._is_there(connection, study, after, row))
             self._add_points(connection, study, before.number, row["version"], reports)
             if after.state.ended:
                 self._compact(connection, study, before.number, row["version"])
-        return True
+            return True
+
+        return self._session.write(change)
 
     def report(
         self, study: int, number: int, attempt: int, reports: Sequence[Report]
     ) -> State:
         """Adds reports, all or none, and answers the trial's state."""
-        with self._writing() as connection:
+
+        def add(connection: Connection, again: bool) -> State:
             version = self._take_version(connection, study)
             asked = {"study": study, "n": number}
             found = connection.execute(sql.STANDING, asked).first()
@@ -178,35 +218,40 @@ class SqlStorage(Storage):
                 raise TrialError(f"no trial {number} in the study")
             state, standing_attempt = found
             if state != State.RUNNING.value or standing_attempt != attempt:
-                connection.rollback()
-                return State.STOPPED
+                raise Undo(State.STOPPED)
             self._add_points(connection, study, number, version, reports)
-        return State.RUNNING
+            return State.RUNNING
+
+        return self._session.write(add)
 
     def changes(self, study: int, since: int) -> Changes:
         """What is new after version `since`; 0 gives everything."""
-        # No transaction: what is written between these reads has a later version, and
-        # comes whole with the next call.
-        with self._reading() as connection:
-            version = connection.execute(sql.VERSION, {"study": study}).scalar()
-            if version is None:
-                raise self._no_study(study)
-            if version == since:
-                return Changes(version, (), ())
-            span = {"study": study, "after": since, "until": version}
+        asked = {"study": study}
+        version = self._session.read(
+            lambda own: own.execute(sql.VERSION, asked).scalar()
+        )
+        if version is None:
+            raise self._no_study(study)
+        if version == since:
+            return Changes(version, (), ())
+
+        def look(connection: Connection) -> Changes:
+            version = connection.execute(sql.VERSION, asked).scalar_one()
+            span = {"study": study, "after": since}
             found = connection.execute(sql.NEW_TRIALS, span).all()
             points = connection.execute(sql.NEW_CURVES, span).all()
-        return Changes(
-            version,
-            tuple(rows.trial_from_row(row) for row in found),
-            tuple((number, rows.stretch_from(text)) for number, text in points),
-        )
+            return Changes(
+                version,
+                tuple(rows.trial_from_row(row) for row in found),
+                tuple((number, rows.stretch_from(text)) for number, text in points),
+            )
+
+        return self._session.snapshot(look)
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
-        with self._reading() as connection:
-            found = connection.execute(sql.HOLDINGS, {"study": study}).all()
-        now = time.time()
+        asked = {"study": study}
+        found = self._session.read(lambda own: own.execute(sql.HOLDINGS, asked).all())
         return [
             Holding(
                 number=number,
@@ -214,73 +259,77 @@ class SqlStorage(Storage):
                 index=index,
                 owner=owner,
                 attempt=attempt,
-                lapsed=until is not None and until < now,
-                filled=filled,
+                lapsed=bool(lapsed),
+                filled=bool(filled),
             )
-            for number, kind, index, owner, attempt, until, filled in found
+            for number, kind, index, owner, attempt, lapsed, filled in found
         ]
 
     def take(self, study: int, holding: Holding, claim: Claim) -> bool:
         """Makes `claim` the owner of a running trial that its holder has let go."""
-        with self._writing() as connection:
+        asked = {
+            "study": study,
+            "n": holding.number,
+            "holder": holding.owner,
+            "tried": holding.attempt,
+            "new_owner": claim.owner,
+            "lease_s": claim.lease_s,
+        }
+
+        def change(connection: Connection, again: bool) -> bool:
             version = self._take_version(connection, study)
-            asked = {
-                "study": study,
-                "n": holding.number,
-                "holder": holding.owner,
-                "tried": holding.attempt,
-                "new_owner": claim.owner,
-                "until": _lease_end(claim),
-                "v": version,
-            }
-            if connection.execute(sql.TAKEN, asked).rowcount:
+            if connection.execute(sql.TAKEN, {**asked, "v": version}).rowcount:
                 return True
-            connection.rollback()
-            return False
+            ours = {**asked, "holder": claim.owner, "tried": holding.attempt + 1}
+            raise Undo(again and bool(connection.execute(sql.HELD, ours).scalar()))
+
+        return self._session.write(change)
 
     def renew(self, owner: str, lease_s: float) -> None:
         """Prolongs the lease on every running trial that `owner` holds."""
-        until = _lease_end(Claim(owner, lease_s))
-        with self._writing() as connection:
-            connection.execute(sql.RENEWED, {"holder": owner, "until": until})
+        asked = {"holder": owner, "lease_s": lease_s}
+        self._session.write(lambda own, again: own.execute(sql.RENEWED, asked).rowcount)
 
     def add_note(self, study: int, text: str) -> None:
         """Keeps a remark on a study."""
-        row = {"study_id": study, "text": text, "written_s": time.time()}
-        with self._writing() as connection:
-            connection.execute(insert(notes), row)
+        written_s = time.time()
+        row = {"study_id": study, "text": text, "written_s": written_s}
+
+        def add(connection: Connection, again: bool) -> None:
+            same = select(notes.c.id).where(notes.c.study_id == study)
+            done = connection.execute(same.where(notes.c.written_s == written_s))
+            if not again or done.first() is None:
+                connection.execute(insert(notes), row)
+
+        self._session.write(add)
 
     def notes(self, study: int) -> Sequence[Note]:
         """The remarks on a study, oldest first."""
-        wanted = select(notes.c.text, notes.c.written_s)
-        with self._reading() as connection:
-            found = connection.execute(
-                wanted.where(notes.c.study_id == study).order_by(notes.c.id)
-            ).all()
+        columns = select(notes.c.text, notes.c.written_s)
+        wanted = columns.where(notes.c.study_id == study).order_by(notes.c.id)
+        found = self._session.read(lambda own: own.execute(wanted).all())
         return [Note(text, written_s) for text, written_s in found]
 
     def close(self) -> None:
         """Lets go of the database."""
-        self._reader.close()
-        self._writer.close()
-        self._engine.dispose()
+        self._session.close()
 
     def check_revision(self) -> None:
         """Brings an older database up to date; raises for a newer one."""
-        with self._reading() as connection:
-            try:
-                found = connection.exec_driver_sql(
-                    "SELECT version_num FROM alembic_version"
-                ).scalar()
-            except DBAPIError as error:
-                raise StorageFormat(
-                    f"{self._place} has no danlu tables: choose another file"
-                ) from error
+        wanted = "SELECT version_num FROM alembic_version"
+        try:
+            found = self._session.read(lambda own: own.exec_driver_sql(wanted).scalar())
+        except StorageError as error:
+            if not isinstance(error.__cause__, DBAPIError):
+                raise
+            raise StorageFormat(
+                f"{self._session.place} has no danlu tables: choose another database"
+            ) from error
         if found == HEAD:
             return
         from .migrations import upgrade  # alembic costs 0.5 s: only when needed
 
-        upgrade(self._engine, self._place, found)
+        upgrade(self._session.engine, self._session.place, found)
 
     def _add_points(
         self,
@@ -315,30 +364,30 @@ class SqlStorage(Storage):
             raise self._no_study(study)
         return int(version)
 
+    def _unfilled(
+        self, connection: Connection, study: int, owner: str
+    ) -> Reserved | None:
+        """A number that this owner reserved and never heard of."""
+        asked = {"study": study, "holder": owner}
+        found = connection.execute(sql.UNFILLED, asked).first()
+        return None if found is None else Reserved(*found)
+
+    def _is_there(
+        self, connection: Connection, study: int, trial: Trial, row: Mapping[str, Any]
+    ) -> bool:
+        """Whether the trial is as this process alone could have written it."""
+        asked = {
+            "study": study,
+            "n": trial.number,
+            "was": trial.state.value,
+            "tried": trial.attempt,
+            "holder": row["owner"],
+            "ended_s": trial.ended_s,
+        }
+        return connection.execute(sql.AS_WRITTEN, asked).first() is not None
+
     def _no_study(self, study: int) -> StorageError:
-        return StorageError(f"no study number {study} in {self._place}")
-
-    def _open(self) -> None:
-        self._engine = self._connect()
-        self._writer = self._engine.connect()
-        autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._reader = autocommit.connect()
-        self._process = os.getpid()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction; what it wrote is on disk when the block is left."""
-        if os.getpid() != self._process:
-            self._open()
-        with translated(self._place), self._writer.begin():
-            yield self._writer
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        if os.getpid() != self._process:
-            self._open()
-        with translated(self._place):
-            yield self._reader
+        return StorageError(f"no study number {study} in {self._session.place}")
 
 
 def _reserved_row(
@@ -347,19 +396,13 @@ def _reserved_row(
     blank = Trial(reserved.number, {}, kind=kind, index=reserved.index)
     row = {**rows.filled_columns(blank), "kind": kind.value, "index": reserved.index}
     place = {"study_id": study, "number": reserved.number, "version": version}
-    held = {"owner": claim.owner, "lease_until_s": _lease_end(claim)}
+    held = {"owner": claim.owner, "lease_s": claim.lease_s}
     return {**row, **place, **held, "params": None}
 
 
 def _new(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row under the names that the statements give to new values."""
     return {f"new_{name}": value for name, value in row.items()}
-
-
-def _lease_end(claim: Claim | None) -> float | None:
-    if claim is None or claim.lease_s is None:
-        return None
-    return time.time() + claim.lease_s
 
 
 def _check_transition(before: Trial, after: Trial) -> None:

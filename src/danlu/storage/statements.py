@@ -6,18 +6,20 @@ from functools import cache
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
+    Float,
     Update,
     and_,
     bindparam,
     delete,
     func,
+    insert,
     select,
     update,
 )
 
 from ..trial import State
 from . import rows
+from .clock import epoch_now
 from .tables import curves, studies, trials
 
 _STUDY: BindParameter[int] = bindparam("study")
@@ -29,6 +31,9 @@ _NEXT = {
     studies.c.next_number: studies.c.next_number + 1,
     studies.c.next_index: studies.c.next_index + bindparam("more"),
 }
+
+# A lease of None never ends: NULL stays NULL.
+_LEASE_END = epoch_now() + bindparam("lease_s", type_=Float)
 
 VERSION = select(studies.c.version).where(studies.c.id == _STUDY)
 NEXT_VERSION = (
@@ -49,6 +54,16 @@ OF_KIND = (
     .where(trials.c.study_id == _STUDY, trials.c.kind == bindparam("kind"))
 )
 
+RESERVED = insert(trials).values(
+    {name: bindparam(name) for name in (*rows.RESERVED_COLUMNS, "owner")}
+    | {"lease_until_s": _LEASE_END}
+)
+UNFILLED = select(trials.c.number, trials.c.index).where(
+    trials.c.study_id == _STUDY,
+    trials.c.owner == bindparam("holder"),
+    trials.c.params.is_(None),
+    _RUNNING,
+)
 STANDING = select(trials.c.state, trials.c.attempt).where(_THIS_TRIAL)
 RELEASED = delete(trials).where(_THIS_TRIAL, trials.c.params.is_(None))
 RECOUNTED = (
@@ -70,15 +85,22 @@ TAKEN = (
     .where(trials.c.attempt == bindparam("tried"))
     .values(
         owner=bindparam("new_owner"),
-        lease_until_s=bindparam("until"),
+        lease_until_s=_LEASE_END,
         attempt=trials.c.attempt + 1,
         version=bindparam("v"),
     )
 )
+HELD = (
+    select(func.count())
+    .select_from(trials)
+    .where(_THIS_TRIAL, _RUNNING)
+    .where(trials.c.owner == bindparam("holder"))
+    .where(trials.c.attempt == bindparam("tried"))
+)
 RENEWED = (
     update(trials)
     .where(trials.c.owner == bindparam("holder"), _RUNNING)
-    .values(lease_until_s=bindparam("until"))
+    .values(lease_until_s=_LEASE_END)
 )
 HOLDINGS = select(
     trials.c.number,
@@ -86,7 +108,7 @@ HOLDINGS = select(
     trials.c.index,
     trials.c.owner,
     trials.c.attempt,
-    trials.c.lease_until_s,
+    func.coalesce(trials.c.lease_until_s < epoch_now(), False),
     trials.c.params.is_not(None),
 ).where(trials.c.study_id == _STUDY, _RUNNING)
 
@@ -94,7 +116,6 @@ NEW_TRIALS = (
     select(*(trials.c[name] for name in rows.TRIAL_COLUMNS))
     .where(trials.c.study_id == _STUDY)
     .where(trials.c.version > bindparam("after"))
-    .where(trials.c.version <= bindparam("until"))
     .where(trials.c.params.is_not(None))
     .order_by(trials.c.number)
 )
@@ -102,12 +123,23 @@ NEW_CURVES = (
     select(curves.c.number, curves.c.points)
     .where(curves.c.study_id == _STUDY)
     .where(curves.c.version > bindparam("after"))
-    .where(curves.c.version <= bindparam("until"))
     .order_by(curves.c.version)
 )
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
 STRETCHES = select(curves.c.points).where(_THIS_CURVE).order_by(curves.c.version)
 WITHOUT_STRETCHES = delete(curves).where(_THIS_CURVE)
+
+
+_AS_SAID = and_(
+    _THIS_TRIAL,
+    trials.c.state == bindparam("was"),
+    trials.c.attempt == bindparam("tried"),
+)
+AS_WRITTEN = select(trials.c.number).where(
+    _AS_SAID,
+    trials.c.owner == bindparam("holder"),
+    trials.c.ended_s.is_not_distinct_from(bindparam("ended_s", type_=Float)),
+)
 
 
 @cache
@@ -118,14 +150,9 @@ def written(columns: tuple[str, ...]) -> Update:
 
 @cache
 def moved(columns: tuple[str, ...]) -> Update:
-    """Writes `columns` of one trial if its state and attempt are as said."""
-    return _setting(columns).where(_THIS_TRIAL, _as_before())
+    """Writes `columns` and the lease of one trial if it is as said."""
+    return _setting(columns).values(lease_until_s=_LEASE_END).where(_AS_SAID)
 
 
 def _setting(columns: tuple[str, ...]) -> Update:
     return update(trials).values({name: bindparam(f"new_{name}") for name in columns})
-
-
-def _as_before() -> ColumnElement[bool]:
-    same_state = trials.c.state == bindparam("was")
-    return and_(same_state, trials.c.attempt == bindparam("tried"))

@@ -1,0 +1,132 @@
+"""PostgreSQL: the same contract, many processes, and a server that goes away."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from danlu.errors import StorageError
+from danlu.storage.base import Claim
+from danlu.storage.sql import SqlStorage, open_storage
+from danlu.testing import check_storage
+from danlu.trial import Kind, Report, State, Trial
+from tests.postgres import Server
+
+CLAIM = Claim("somebody", 60.0)
+
+
+@pytest.fixture
+def storage(postgres_url: str) -> Iterator[SqlStorage]:
+    with closing(open_storage(postgres_url)) as opened:
+        yield opened
+
+
+def test_a_server_holds_the_contract(storage: SqlStorage) -> None:
+    check_storage(storage)
+
+
+def test_a_second_opening_finds_the_tables(postgres_url: str) -> None:
+    for name in ("a", "b"):
+        with closing(open_storage(postgres_url)) as storage:
+            storage.add_study(name, {})
+            found = [record.name for record in storage.studies()]
+
+    assert found == ["a", "b"]
+
+
+def test_a_lease_ends_by_the_servers_clock(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = storage.add_study("s", {}).id
+    storage.reserve(study, Kind.SEARCH, CLAIM)
+    now_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s + 1e6)  # our clock jumps
+
+    assert [holding.lapsed for holding in storage.holdings(study)] == [False]
+    storage.renew("somebody", -1.0)
+    assert [holding.lapsed for holding in storage.holdings(study)] == [True]
+
+
+def test_eight_processes_share_a_study_without_loss(postgres_url: str) -> None:
+    with closing(open_storage(postgres_url)) as storage:
+        study = storage.add_study("s", {}).id
+
+        with multiprocessing.get_context("spawn").Pool(8) as pool:
+            told = pool.map(_ask_and_tell, [(postgres_url, study)] * 8)
+
+        known = storage.changes(study, 0)
+    assert sorted(n for own in told for n in own) == list(range(60))
+    assert Counter(trial.state for trial in known.trials) == {State.COMPLETED: 60}
+
+
+def test_a_server_that_is_killed_and_started_again_loses_nothing(
+    postgres_server: Server, storage: SqlStorage
+) -> None:
+    study = storage.add_study("s", {}).id
+    storage.reserve(study, Kind.SEARCH, CLAIM)
+    storage.fill(study, Trial(0, {"x": 1}, index=0))
+    done = threading.Event()
+    outage = threading.Thread(target=_outages, args=(postgres_server, done, 2))
+    outage.start()
+    steps = 0
+    while not done.is_set():
+        storage.report(study, 0, 1, [Report(steps, {"loss": steps})])
+        steps += 1
+        if steps % 10 == 0:
+            reserved = storage.reserve(study, Kind.SEARCH, CLAIM)
+            assert reserved is not None
+            number = reserved.number
+            storage.fill(study, Trial(number, {"x": number}, index=number))
+    outage.join()
+
+    known = storage.changes(study, 0)
+
+    curves = [stretch["loss"] for number, stretch in known.stretches if number == 0]
+    seen = sorted({int(step) for curve in curves for step in curve.steps})
+    assert seen == list(range(steps))
+    assert [trial.number for trial in known.trials] == list(range(1 + steps // 10))
+
+
+def test_a_server_that_stays_away_is_named(postgres_url: str) -> None:
+    nowhere = postgres_url.replace("127.0.0.1:", "127.0.0.1:1")
+
+    with pytest.raises(StorageError, match=r"127\.0\.0\.1"):
+        open_storage(nowhere + "?connect_timeout=1", patience_s=0.5)
+
+
+def test_a_database_that_does_not_exist_is_named(postgres_url: str) -> None:
+    with pytest.raises(StorageError, match="does not exist"):
+        open_storage(postgres_url + "_not", patience_s=0.0)
+
+
+def _outages(server: Server, done: threading.Event, count: int) -> None:
+    try:
+        for _ in range(count):
+            time.sleep(0.7)
+            server.kill()
+            time.sleep(0.3)
+            server.start()
+        time.sleep(0.7)
+    finally:
+        done.set()
+
+
+def _ask_and_tell(place: tuple[str, int]) -> list[int]:
+    url, study = place
+    told = []
+    with closing(open_storage(url)) as storage:
+        while reserved := storage.reserve(study, Kind.SEARCH, CLAIM, limit=60):
+            number = reserved.number
+            trial = Trial(number, {"x": 0.5}, index=reserved.index)
+            storage.fill(study, trial)
+            storage.report(study, number, 1, [Report(1, {"loss": 1.0})])
+            after = Trial(number, {"x": 0.5}, State.COMPLETED, index=reserved.index)
+            if storage.move(study, trial, after):
+                told.append(number)
+    return told
