@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from .errors import StudyError
+from .jsontext import is_name
 from .space import Array, Params, SearchSpace
 from .trial import Curve, State, Trial
 
@@ -38,8 +39,8 @@ class Metric:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise StudyError(f"a metric needs a name, got {self.name!r}")
-        if not self.name.isprintable():
-            raise StudyError(f"a metric's name is printable text, got {self.name!r}")
+        if not is_name(self.name):
+            raise StudyError(f"a metric's name is valid Unicode, got {self.name!r}")
         if self.at not in ("best", "last"):
             raise StudyError(f"Metric(at=...) is 'best' or 'last', got {self.at!r}")
 

@@ -52,6 +52,15 @@ def is_writable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
+def is_name(text: str) -> bool:
+    """Whether text can be a name: no file, environment or database holds a NUL.
+
+    >>> is_name("val/error %"), is_name(chr(0))
+    (True, False)
+    """
+    return "\0" not in text and is_writable(text)
+
+
 def writable(text: str) -> str:
     """Text from outside as a file can hold it: what it cannot hold is escaped.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 from . import settle
 from .ask import Asker
@@ -14,7 +15,7 @@ from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
 from .history import History
 from .interrupts import END, Interrupts
 from .memory import Memory
-from .owner import is_dead, this_owner
+from .owner import is_dead, retire, this_owner
 from .storage.base import Claim, Storage
 from .study import Study
 from .trial import State, Trial
@@ -69,7 +70,7 @@ class Loop:
         self._executor = executor
         self._folder = folder
         self._watch = watch
-        self._claim = Claim(this_owner(f"{id(self):x}"), LEASE_S)
+        self._claim = Claim(this_owner(uuid4().hex), LEASE_S)
         self._asker = Asker(memory, storage, self._claim)
         self._running: dict[int, Trial] = {}
         self._ending: dict[int, tuple[State, str]] = {}
@@ -100,7 +101,10 @@ class Loop:
                 self._running.clear()  # nothing can be saved: the next loop recovers
                 raise
             finally:
-                self._abandon()
+                try:
+                    self._abandon()
+                finally:
+                    retire(self._claim.owner)
         if self._halted:
             raise StudyHalted(self._halted)
         self._interrupts.raise_if_any()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .domain import Choice, Domain, Float, Int, Value, plain, same
 from .errors import SpaceError, did_you_mean
-from .jsontext import shown
+from .jsontext import is_name, shown
 
 Params: TypeAlias = Mapping[str, Value]
 Array: TypeAlias = NDArray[np.float64]
@@ -289,8 +289,8 @@ def _check_names(space: SearchSpace) -> None:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise SpaceError(f"a name must be text, got {name!r}")
-    if not name.isprintable():  # no environment or command line could hold it
-        raise SpaceError(f"a name must be printable text, got {name!r}")
+    if not is_name(name):
+        raise SpaceError(f"a name must be valid Unicode, got {name!r}")
 
 
 def _check_shadows(domains: Mapping[str, Domain], outer: frozenset[str]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ReportError
-from .jsontext import is_writable, json_to_number, shown
+from .jsontext import is_name, json_to_number, shown
 from .space import Params
 
 Note: TypeAlias = Mapping[str, Any]
@@ -287,7 +287,7 @@ def _checked_metrics(metrics: Mapping[str, object]) -> dict[str, float]:
         raise ReportError("a report needs at least one metric, got none")
     checked = {}
     for name, value in metrics.items():
-        if not isinstance(name, str) or not name or not is_writable(name):
+        if not isinstance(name, str) or not name or not is_name(name):
             raise ReportError(f"a metric's name is text, got {shown(name)}")
         checked[name] = _checked_value(name, value)
     return checked

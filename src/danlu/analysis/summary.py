@@ -373,10 +373,10 @@ def _range(metric: Metric, rows: Sequence[Row]) -> Range | None:
     if not len(signed):
         return None
     full = losses[State.COMPLETED]
-    usual = full if len(full) >= MIN_FULL else signed
+    usual = np.divide(full if len(full) >= MIN_FULL else signed, 16)  # none overflows
     lower, median, upper = np.quantile(usual, (0.25, 0.5, 0.75))
-    limit = median + CLIP_IQRS * (upper - lower) if upper > lower else np.max(signed)
-    kept = [metric.value(loss) for loss in signed.tolist() if loss <= limit]
+    limit = median + CLIP_IQRS * (upper - lower) if upper > lower else max(signed) / 16
+    kept = [metric.value(loss) for loss in signed.tolist() if loss / 16 <= limit]
     return Range(min(kept), max(kept), len(signed) - len(kept))
 
 
