@@ -30,6 +30,7 @@ class Asker:
     storage: Storage
     claim: Claim
     exhausted: bool = field(default=False, init=False)
+    _nothing_at: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         study = self.memory.study
@@ -39,7 +40,11 @@ class Asker:
     def ask(self) -> Trial | None:
         """A trial to be run now, claimed for this process; None when there is none."""
         self.memory.refresh()
-        return self._from_queue() or self._baseline() or self._from_scheduler()
+        if self._nothing_at == self.memory.version:
+            return None  # nothing has happened since there was nothing to do
+        trial = self._from_queue() or self._baseline() or self._from_scheduler()
+        self._nothing_at = self.memory.version if trial is None else None
+        return trial
 
     def refill(self, holding: Holding) -> Trial | None:
         """The trial behind a number whose process died before it wrote the params."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -16,12 +16,13 @@ from .history import History
 from .interrupts import END, Interrupts
 from .memory import Memory
 from .owner import is_dead, retire, this_owner
-from .storage.base import Claim, Storage
+from .storage.base import Claim, Holding, Storage
 from .study import Study
 from .trial import State, Trial
 
 LEASE_S = 60.0  # a loop that is silent for longer has lost its trials
 POLL_S = 0.1  # how long to wait for news before looking at everything else
+WAIT_S = 0.5  # between looks at trials that other loops run, when nothing else is left
 SAVE_S = 0.2  # how long reports may wait, so that many are saved in one transaction
 KILL_S = 5.0  # how long killed programs may take to disappear
 SAME_FAILURES = 3  # different trials in a row: the fault is not in the params
@@ -93,8 +94,8 @@ class Loop:
             try:
                 self._executor.open()
                 self._memory.refresh()
-                self._recover()
-                while self._fill_slots() or self._running:
+                self._recover(self._storage.holdings(self._memory.study_id))
+                while self._fill_slots() or self._running or self._wait_for_others():
                     self._executor.poll(self._on_event, POLL_S)
                     self._keep_up()
             except StorageError:
@@ -120,6 +121,18 @@ class Loop:
             self._start(trial)
         return len(self._running) > before
 
+    def _wait_for_others(self) -> bool:
+        """Whether other loops run trials of the study: they may die and leave them."""
+        if self._is_stopping or not self._memory.running:
+            return False
+        holdings = self._storage.holdings(self._memory.study_id)
+        if not any(holding.leased for holding in holdings):
+            return False
+        self._recover(holdings)
+        time.sleep(WAIT_S)
+        self._keep_up()
+        return True
+
     @property
     def _is_stopping(self) -> bool:
         return bool(self._interrupts.stage or self._halted)
@@ -139,9 +152,11 @@ class Loop:
         names = tuple(own.name for own in study.search_space.dimensions)
         return Launch(study.name, trial, study.objective.name, folder, names)
 
-    def _recover(self) -> None:
+    def _recover(self, holdings: Sequence[Holding]) -> None:
         """Takes over the trials of loops that are gone."""
-        for holding in self._storage.holdings(self._memory.study_id):
+        for holding in holdings:
+            if holding.owner == self._claim.owner:
+                continue
             if not (holding.lapsed or is_dead(holding.owner)):
                 continue
             if not self._storage.take(self._memory.study_id, holding, self._claim):
@@ -262,6 +277,7 @@ class Loop:
         now = time.time()
         if self._running and now - self._renewed_s > LEASE_S / 4:
             self._storage.renew(self._claim.owner, LEASE_S)
+            self._recover(self._storage.holdings(self._memory.study_id))
             self._renewed_s = now
         self._show()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +32,7 @@ class Memory:
         self._trials: list[Trial] = []
         self._arms: dict[int, int | None] = {}
         self._waiting: set[int] = set()
+        self._running: set[int] = set()
         self._unsaved: dict[int, list[Report]] = {}
 
     def refresh(self) -> None:
@@ -61,6 +63,10 @@ class Memory:
             self._trials.insert(place, trial)
         else:
             self._trials[place] = trial
+        if trial.state is State.RUNNING:
+            self._running.add(trial.number)
+        else:
+            self._running.discard(trial.number)
         if trial.waiting and trial.state is State.PAUSED:
             self._waiting.add(trial.number)
         else:
@@ -82,6 +88,16 @@ class Memory:
     def unsaved(self) -> Sequence[int]:
         """The numbers of the trials for which reports are held."""
         return list(self._unsaved)
+
+    @property
+    def version(self) -> int:
+        """The storage's version up to which everything is known."""
+        return self._version
+
+    @property
+    def running(self) -> AbstractSet[int]:
+        """The numbers of the trials that run, here or elsewhere."""
+        return self._running
 
     def waiting(self) -> Iterator[Trial]:
         """The trials that are to be started before any new one, oldest first."""

@@ -48,7 +48,8 @@ class Reserved:
 class Holding:
     """A running trial and who holds it.
 
-    `lapsed`: its lease is over by the storage's clock. `filled`: its params are known.
+    `leased`: it was taken for a limited time; `lapsed`: that time is over by the
+    storage's clock. `filled`: its params are known.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Holding:
     index: int | None
     owner: str
     attempt: int
+    leased: bool
     lapsed: bool
     filled: bool
 

@@ -259,6 +259,7 @@ class SqlStorage(Storage):
                 index=index,
                 owner=owner,
                 attempt=attempt,
+                leased=lapsed is not None,
                 lapsed=bool(lapsed),
                 filled=bool(filled),
             )

@@ -108,7 +108,7 @@ HOLDINGS = select(
     trials.c.index,
     trials.c.owner,
     trials.c.attempt,
-    func.coalesce(trials.c.lease_until_s < epoch_now(), False),
+    trials.c.lease_until_s < epoch_now(),  # NULL without a lease
     trials.c.params.is_not(None),
 ).where(trials.c.study_id == _STUDY, _RUNNING)
 
