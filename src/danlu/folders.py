@@ -12,11 +12,16 @@ _MOST_BYTES = 200  # file systems take 255 for a name
 def folder_beside(url: str) -> Path:
     """The folder for the trials of the database `url`: beside it, new for `:memory:`.
 
+    With a database server it is `.danlu` in the current folder: share it between the
+    machines, and a trial can go on from its checkpoint on any of them.
+
     >>> folder_beside("/data/tuning.db").as_posix()
     '/data/tuning.trials'
     """
     if url in (":memory:", "sqlite://"):
         return Path(tempfile.mkdtemp(prefix="danlu-"))
+    if "://" in url and not url.startswith("sqlite:"):
+        return Path(".danlu").absolute()
     path = Path(url.removeprefix("sqlite:///")).absolute()
     own = path.parent.name == ".danlu"
     return path.parent if own else path.with_suffix(".trials")

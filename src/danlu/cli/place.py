@@ -22,6 +22,8 @@ def existing(given: str | None) -> Project:
     Raises:
         StudyError: there is none.
     """
+    if given and is_address(given):
+        return _opened(given)
     path = database(given)
     if not path.is_file():
         where = f"at {path}" if given else f"in {Path.cwd()} or above"
@@ -36,6 +38,8 @@ def existing_or_new(given: str | None) -> Project:
 
     Where it is in a folder above, that is said: it may not be the one that was meant.
     """
+    if given and is_address(given):
+        return _opened(given)
     path = database(given)
     if not given and path.parent.parent != Path.cwd():
         say(f"project {path.parent} (--project . makes one here)")
@@ -66,12 +70,17 @@ def database(given: str | None) -> Path:
     return here / FOLDER / DATABASE
 
 
+def is_address(given: str) -> bool:
+    """Whether a project is named by the address of a database server."""
+    return "://" in given and not given.startswith("sqlite:")
+
+
 def launch_path(project: Project, study: str) -> Path:
     """Where it is kept how a study's trials are started."""
     return project.trial_folder(project.study(study), 0).parent / LAUNCH
 
 
-def _opened(path: Path) -> Project:
+def _opened(path: Path | str) -> Project:
     from ..project import open as open_project
 
     return open_project(path)
