@@ -112,9 +112,13 @@ def _named(name: str, role: str, known: Mapping[str, type[Part]]) -> type[Part]:
     if name in known:
         return known[name]
     for entry in _entry_points(role):
-        if entry.name == name:
+        if entry.name != name:
+            continue
+        try:
             found: type[Part] = entry.load()
-            return found
+        except Exception as error:  # whatever the other package's import raises
+            raise StudyError(f"{role} {name!r} cannot be loaded: {error}") from error
+        return found
     hint = did_you_mean(name, [*known, *_advertised(role)])
     raise StudyError(f"no {role} {name!r}: {hint}")
 
