@@ -20,6 +20,7 @@ from ..errors import DanluError, StudyError
 Key: TypeAlias = tuple[str, ...]
 Origins: TypeAlias = dict[Key, str]
 
+MOST_DIGITS = 4000  # Python reads no more than 4300
 _TAG = "tag:yaml.org,2002:"
 _RULES = {  # YAML 1.2, core schema, section 10.3.2
     "null": r"|~|null|Null|NULL",
@@ -193,6 +194,8 @@ class _Nodes:
             case "bool":
                 return text.lower() == "true"
             case "int":
+                if len(text) > MOST_DIGITS:
+                    raise self._error(node, "a whole number has at most 4000 digits")
                 return int(text, 0 if text[:2] in ("0o", "0x") else 10)
             case "float":
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

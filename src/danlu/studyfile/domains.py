@@ -12,7 +12,7 @@ from typing import Any
 from ..domain import Choice, Domain, Float, Int, Value
 from ..errors import DanluError, SpaceError, did_you_mean
 from ..jsontext import dumps, loads
-from .document import Document, Key
+from .document import MOST_DIGITS, Document, Key
 
 _SUFFIXES = ("log", "int", "float")
 _WHOLE = re.compile(r"[-+]?[0-9]+$")
@@ -170,7 +170,7 @@ def _is_whole(low: str, high: str, text: str, suffixes: list[str]) -> bool:
     if "int" in suffixes or "float" in suffixes:
         return "int" in suffixes
     whole = bool(_WHOLE.match(low) and _WHOLE.match(high))
-    if whole and (int(low), int(high)) == (0, 1):
+    if whole and (_number(low), _number(high)) == (0, 1):
         raise SpaceError(
             f"{text!r} can mean every number from 0 to 1, or 0 and 1 alone: "
             "write 0.0..1.0 or 0..1:int"
@@ -179,7 +179,11 @@ def _is_whole(low: str, high: str, text: str, suffixes: list[str]) -> bool:
 
 
 def _number(text: str) -> int | float:
-    return int(text) if _WHOLE.match(text) else float(text)
+    if not _WHOLE.match(text):
+        return float(text)
+    if len(text) > MOST_DIGITS:
+        raise SpaceError("a whole number has at most 4000 digits, got a longer one")
+    return int(text)
 
 
 def _split(text: str, between: str) -> Iterator[str]:

@@ -86,11 +86,14 @@ def size_text(size: float) -> str:
     return f"{size:.1f} TB"
 
 
+_TOO_MUCH = 1e300  # for a float, nearly, and for everything else
+
+
 def _plain_number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if abs(value) < _TOO_MUCH else math.inf
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]+(\.[0-9]+)?\s*", value):
         return float(value)
     return None
