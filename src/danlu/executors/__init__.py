@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .inline import Inline as Inline
     from .limits import Limits as Limits
     from .local import Local as Local
+    from .ray import Ray as Ray
 
 _HOMES = {
     "Event": "base",
@@ -25,6 +26,7 @@ _HOMES = {
     "Limits": "limits",
     "Local": "local",
     "Outcome": "base",
+    "Ray": "ray",
     "Reported": "base",
 }
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Limits",
     "Local",
     "Outcome",
+    "Ray",
     "Reported",
 ]
 
