@@ -20,9 +20,12 @@ import operator
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+
+if TYPE_CHECKING:
+    from .checkpoints import Checkpoints
 
 MAX_STEP = 2**63 - 1  # what a database keeps as a whole number
 
@@ -84,6 +87,13 @@ class LiveTrial:
         folder = self.folder / "checkpoint"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Saves checkpoints in that folder, whole or not at all; keeps the last one."""
+        from .checkpoints import Checkpoints
+
+        return Checkpoints(self.checkpoint)
 
     @property
     def stopping(self) -> bool:

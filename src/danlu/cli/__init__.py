@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "trial": ("trial", "Look at one trial: show, logs, rerun, stop."),
     "ls": ("ls", "List the studies of this project."),
     "export": ("export", "A study's trials as csv, json or parquet."),
+    "clean": ("clean", "Remove checkpoints of ended trials."),
     "ask": ("steps", "Take one trial, to run it yourself."),
     "report-metric": ("steps", "Report metrics of a trial that you run yourself."),
     "tell": ("steps", "Say how a trial that you ran yourself has ended."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,11 +19,13 @@ from .words import (
     progress_counts,
     quoted,
     show_json,
+    size,
     study_state,
     trial_json,
 )
 
 if TYPE_CHECKING:
+    from ..cleanup import DiskUse
     from ..history import History
     from ..project import Project
     from ..study import Study
@@ -66,6 +69,10 @@ def status_text(project: Project, study: Study, history: History) -> str:
         f"best   {best_text(study, history)}",
         f"all    {counts_text(history.trials)}",
     ]
+    folder, used = _disk(project, study)
+    if used.size_bytes:
+        bound = "" if used.complete else "at least "
+        lines.append(f"disk   {bound}{size(used.size_bytes)}  {folder}")
     best = BestAtStep()
     running = [t for t in history.trials if t.state is State.RUNNING]
     if running:
@@ -90,6 +97,7 @@ def status_json(project: Project, study: Study, history: History) -> dict[str, A
     running = [t for t in history.trials if t.state is State.RUNNING]
     best = history.best
     lost = lost_trials(project, study)
+    folder, used = _disk(project, study)
     return {
         "study": study.name,
         "goal": study.goal,
@@ -104,7 +112,20 @@ def status_json(project: Project, study: Study, history: History) -> dict[str, A
         "best": None if best is None else trial_json(study, history, best),
         "running": [trial_json(study, history, trial) for trial in running],
         "lost": sorted(lost),
+        "disk": {
+            "folder": str(folder),
+            "bytes": used.size_bytes,
+            "complete": used.complete,
+        },
     }
+
+
+def _disk(project: Project, study: Study) -> tuple[Path, DiskUse]:
+    """Where the trials keep their files, and how much they take."""
+    from ..cleanup import disk_use
+
+    folder = project.trial_folder(study, 0).parent
+    return folder, disk_use(folder)
 
 
 def lost_trials(project: Project, study: Study) -> set[int]:

@@ -45,6 +45,22 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def size(size_bytes: int) -> str:
+    """Bytes as one says them.
+
+    >>> size(512), size(1_530_000), size(20_400_000_000)
+    ('512 B', '1.5 MB', '20.4 GB')
+    """
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    amount = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
 def plural(count: int, word: str) -> str:
     """A count and its word.
 
