@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ReportError
+from .errors import ReportError, TrialError
 from .jsontext import is_name, json_to_number, shown
 from .space import Params
 
@@ -227,6 +227,19 @@ class Trial:
             for step, value in pairs:
                 by_step.setdefault(step, {})[name] = value
         return tuple(Report(step, by_step[step]) for step in sorted(by_step))
+
+
+def check_transition(before: Trial, after: Trial) -> None:
+    """Raises unless a trial may go from one state to the other.
+
+    Raises:
+        TrialError: it may not.
+    """
+    if after.state not in TRANSITIONS[before.state]:
+        raise TrialError(
+            f"trial {before.number} is {before.state.value} and cannot become "
+            f"{after.state.value}"
+        )
 
 
 def add_reports(

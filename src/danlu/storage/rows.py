@@ -9,6 +9,7 @@ import numpy as np
 
 from ..jsontext import dumps, json_to_number, loads, number_to_json, writable
 from ..trial import Curve, Kind, Report, State, Trial, merge
+from .base import Claim, Reserved
 
 # What `trial_from_row` expects, in this order.
 TRIAL_COLUMNS = (
@@ -77,6 +78,22 @@ def filled_columns(trial: Trial) -> dict[str, Any]:
         "sampler_note": dumps(dict(trial.sampler_note)) if trial.sampler_note else None,
         **moved_columns(trial),
     }
+
+
+def reserved_columns(
+    study: int, reserved: Reserved, version: int, kind: Kind, claim: Claim
+) -> dict[str, Any]:
+    """What is written of a trial when its number is given out."""
+    blank = Trial(reserved.number, {}, kind=kind, index=reserved.index)
+    row = {**filled_columns(blank), "kind": kind.value, "index": reserved.index}
+    place = {"study_id": study, "number": reserved.number, "version": version}
+    held = {"owner": claim.owner, "lease_s": claim.lease_s}
+    return {**row, **place, **held, "params": None}
+
+
+def as_new(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row under the names that the statements give to new values."""
+    return {f"new_{name}": value for name, value in row.items()}
 
 
 def moved_columns(trial: Trial) -> dict[str, Any]:

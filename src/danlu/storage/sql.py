@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
 from ..jsontext import dumps, loads
-from ..trial import TRANSITIONS, Kind, Report, State, Trial
+from ..trial import Kind, Report, State, Trial, check_transition
 from . import rows, sqlite
 from . import statements as sql
 from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
@@ -143,7 +143,7 @@ class SqlStorage(Storage):
             if limit is not None and before >= limit:
                 raise Undo(None)
             reserved = Reserved(after - 1, before if searches else None)
-            row = _reserved_row(study, reserved, version, kind, claim)
+            row = rows.reserved_columns(study, reserved, version, kind, claim)
             connection.execute(sql.RESERVED, row)
             return reserved
 
@@ -167,7 +167,7 @@ class SqlStorage(Storage):
         def write_down(connection: Connection, again: bool) -> None:
             row["version"] = self._take_version(connection, study)
             asked = {"study": study, "n": trial.number}
-            connection.execute(sql.written(tuple(row)), {**_new(row), **asked})
+            connection.execute(sql.written(tuple(row)), {**rows.as_new(row), **asked})
 
         self._session.write(write_down)
 
@@ -182,7 +182,7 @@ class SqlStorage(Storage):
     ) -> bool:
         """Writes `after`, with last reports, if the trial is as in `before`."""
         if before.state.ended or after.state is not before.state:
-            _check_transition(before, after)
+            check_transition(before, after)
         row = rows.moved_columns(after)
         row["owner"] = claim.owner if claim else ""
         asked = {
@@ -195,7 +195,9 @@ class SqlStorage(Storage):
 
         def change(connection: Connection, again: bool) -> bool:
             row["version"] = self._take_version(connection, study)
-            moved = connection.execute(sql.moved(tuple(row)), {**_new(row), **asked})
+            moved = connection.execute(
+                sql.moved(tuple(row)), {**rows.as_new(row), **asked}
+            )
             if not moved.rowcount:
                 raise Undo(again and self._is_there(connection, study, after, row))
             self._add_points(connection, study, before.number, row["version"], reports)
@@ -323,6 +325,8 @@ class SqlStorage(Storage):
         except StorageError as error:
             if not isinstance(error.__cause__, DBAPIError):
                 raise
+            if "no such table" not in str(error) and "does not exist" not in str(error):
+                raise
             raise StorageFormat(
                 f"{self._session.place} has no danlu tables: choose another database"
             ) from error
@@ -389,26 +393,3 @@ class SqlStorage(Storage):
 
     def _no_study(self, study: int) -> StorageError:
         return StorageError(f"no study number {study} in {self._session.place}")
-
-
-def _reserved_row(
-    study: int, reserved: Reserved, version: int, kind: Kind, claim: Claim
-) -> dict[str, Any]:
-    blank = Trial(reserved.number, {}, kind=kind, index=reserved.index)
-    row = {**rows.filled_columns(blank), "kind": kind.value, "index": reserved.index}
-    place = {"study_id": study, "number": reserved.number, "version": version}
-    held = {"owner": claim.owner, "lease_s": claim.lease_s}
-    return {**row, **place, **held, "params": None}
-
-
-def _new(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row under the names that the statements give to new values."""
-    return {f"new_{name}": value for name, value in row.items()}
-
-
-def _check_transition(before: Trial, after: Trial) -> None:
-    if after.state not in TRANSITIONS[before.state]:
-        raise TrialError(
-            f"trial {before.number} is {before.state.value} and cannot become "
-            f"{after.state.value}"
-        )
