@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from .options import JSON, PROJECT
-from .place import database
+from .place import database, is_address
 from .words import show_json
 
 _NEEDED = ("numpy", "scipy", "sqlalchemy", "alembic", "click", "pyyaml", "cloudpickle")
@@ -39,10 +39,11 @@ class Check:
 @PROJECT
 def doctor(as_json: bool, place: str | None) -> int:
     """Check versions, storage, disk, processes, GPUs and clock; 1 on a problem."""
-    folder = _nearest(database(place).parent)
+    server = place if place and is_address(place) else None
+    folder = _nearest(Path.cwd() if server else database(place).parent)
     checks = [
         _safely("versions", _versions),
-        _safely("storage", lambda: _storage(folder)),
+        _safely("storage", lambda: _server(server) if server else _storage(folder)),
         _safely("disk", lambda: _disk(folder)),
         _safely("processes", _processes),
         _safely("gpu", _gpus),
@@ -93,6 +94,17 @@ def _storage(folder: Path) -> Check:
         open_project(Path(place) / "doctor.db").close()
         took_ms = 1000 * (time.perf_counter() - began_s)
     message = f"a database in {folder} was made in {took_ms:.0f} ms"
+    return Check("storage", "ok", message)
+
+
+def _server(address: str) -> Check:
+    from ..project import open as open_project
+
+    began_s = time.perf_counter()
+    with open_project(address) as project:
+        count = len(project.studies())
+    took_ms = 1000 * (time.perf_counter() - began_s)
+    message = f"the database server answered in {took_ms:.0f} ms; {count} studies"
     return Check("storage", "ok", message)
 
 

@@ -8,9 +8,10 @@ STUDY = click.argument("study", required=False)
 PROJECT = click.option(
     "--project",
     "place",
-    metavar="DIR",
+    metavar="DIR|URL",
     envvar="DANLU_PROJECT",
-    help="The folder whose .danlu to use (default: the nearest one upward).",
+    help="The folder whose .danlu to use (default: the nearest one upward), or the "
+    "address of a database server.",
 )
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document instead of text."
