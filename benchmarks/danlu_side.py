@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import REPORTS, cpu_s, loss, peak_mb, side_main
+from measure import REPORTS, Timed, cpu_s, loss, peak_mb, side_main
 
 if TYPE_CHECKING:
     import danlu
@@ -77,47 +78,65 @@ def load(folder: str) -> dict[str, Any]:
     return {"cpu_s": cpu_s(read), "peak_mb": peak_mb(), **found}
 
 
-def plan(folder: str, count: str) -> dict[str, Any]:
+def plan(place: str, count: str) -> dict[str, Any]:
     """Makes the study on which many processes work at once."""
-    import danlu
-
-    with danlu.open(Path(folder, "danlu.db")) as project:
+    with _opened(place) as project:
         project.plan(_study("crowd", int(count)))
     return {}
 
 
-def work(folder: str, share: str) -> dict[str, Any]:
+def work(place: str, share: str, reports: str, gate: str) -> dict[str, Any]:
     """Asks, reports and tells until the study has all its trials."""
     import danlu
 
     numbers, seconds, errors = [], [], []
-    with danlu.open(Path(folder, "danlu.db")) as project:
+    with _opened(place) as project:
         study = project.study()
-        while True:
-            began = time.perf_counter()
-            try:
-                trial = project.ask(study)
-                if trial is None:
-                    break
-                for step in range(1, REPORTS + 1):
-                    value = loss(step, trial.number)
-                    project.report(study, trial, step, loss=value)
-                project.tell(study, trial)
-                numbers.append(trial.number)
-            except danlu.DanluError as error:
-                errors.append(str(error))
-            seconds.append(time.perf_counter() - began)
-    return {"numbers": numbers, "seconds": seconds, "errors": errors}
+        project.history(study)
+        with Timed(gate) as timed:
+            while True:
+                began = time.perf_counter()
+                try:
+                    trial = project.ask(study)
+                    if trial is None:
+                        break
+                    for step in range(1, int(reports) + 1):
+                        value = loss(step, trial.number)
+                        project.report(study, trial, step, loss=value)
+                    project.tell(study, trial)
+                    numbers.append(trial.number)
+                except danlu.DanluError as error:
+                    errors.append(str(error))
+                seconds.append(time.perf_counter() - began)
+    return {"numbers": numbers, "seconds": seconds, "errors": errors, **timed.found}
 
 
-def count(folder: str) -> dict[str, Any]:
+def count(place: str) -> dict[str, Any]:
     """What became of the trials of the study that many worked on."""
-    import danlu
-
-    with danlu.open(Path(folder, "danlu.db")) as project:
+    with _opened(place) as project:
         trials = project.history(project.study()).trials
     ended = [trial.number for trial in trials if trial.state.ended]
     return {"numbers": [trial.number for trial in trials], "ended": ended}
+
+
+def fill(place: str, count: str, reports: str) -> dict[str, Any]:
+    """Runs `count` trials with that many reports each, to see what they take up."""
+    import danlu
+
+    def train(trial: Any) -> None:
+        for step in range(1, int(reports) + 1):
+            trial.report(step, loss=random.random())
+
+    with _opened(place) as project:
+        study = _study("filled", int(count), "all in full")
+        project.run(study, danlu.executors.Inline(train))
+    return {}
+
+
+def _opened(place: str) -> danlu.Project:
+    import danlu
+
+    return danlu.open(place, tempfile.gettempdir())
 
 
 def train(trial: Any) -> None:
@@ -146,4 +165,4 @@ def _study(name: str, count: int, rule: str = "median stopping") -> danlu.Study:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count])
+    side_main([version, imported, trials, build, load, plan, work, count, fill])

@@ -6,6 +6,7 @@ Standard library only, since the peer's Python imports it too.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 REPORTS = 10  # of a trial
+MORE_IS_BETTER = "trials/s"
 SIDES = {"danlu": "danlu_side.py", "optuna": "optuna_side.py"}
+
+Row = dict[str, Any]
 
 
 def loss(step: int, number: int) -> float:
@@ -66,7 +70,48 @@ class Side:
         return json.loads(ended.stdout.splitlines()[-1])
 
 
+class Timed:
+    """The time and CPU seconds of a worker, from the gate's opening to its last trial.
+
+    It says that it is ready by a file beside the gate; imports are not counted.
+    """
+
+    def __init__(self, gate: str) -> None:
+        self._gate = Path(gate)
+        self.found: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        Path(f"{self._gate}.{os.getpid()}").touch()
+        while not self._gate.exists():
+            time.sleep(0.01)
+        self._cpu_s = time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        cpu = time.process_time() - self._cpu_s
+        self.found.update(cpu_s=cpu, ended_s=time.monotonic())
+
+
 def side_main(verbs: Sequence[Callable[..., dict[str, Any]]]) -> None:
     """Runs `SCRIPT VERB ARGUMENT...` and prints what the verb found as JSON."""
     named = {verb.__name__: verb for verb in verbs}
     print(json.dumps(named[sys.argv[1]](*sys.argv[2:])), flush=True)
+
+
+def row(claim: str, ours: float, peer: float | None = None) -> Row:
+    """One line of the table; a ratio above 1 says that danlu is better."""
+    ratio = peer / ours if ours and peer else None
+    if ratio and claim.startswith(MORE_IS_BETTER):
+        ratio = 1 / ratio
+    return {"measured": claim, "danlu": ours, "optuna": peer, "ratio": ratio}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, for a terminal."""
+    lines = [f"{'':58} {'danlu':>9} {'Optuna':>9} {'ratio':>7}"]
+    for one in rows:
+        ratio = f"{one['ratio']:.1f}" if one["ratio"] else ""
+        theirs = "" if one["optuna"] is None else f"{one['optuna']:.4g}"
+        numbers = f"{one['danlu']:>9.4g} {theirs:>9} {ratio:>7}"
+        lines.append(f"{one['measured']:58} {numbers}")
+    return "\n".join(lines)

@@ -7,12 +7,13 @@ import random
 import sqlite3
 import sys
 import time
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import REPORTS, cpu_s, loss, peak_mb, side_main
+from measure import REPORTS, Timed, cpu_s, loss, peak_mb, side_main
 
 
 def version() -> dict[str, Any]:
@@ -70,57 +71,91 @@ def load(folder: str) -> dict[str, Any]:
     return {"cpu_s": cpu_s(read), "peak_mb": peak_mb(), **found}
 
 
-def plan(folder: str, count: str) -> dict[str, Any]:
+def plan(place: str, count: str) -> dict[str, Any]:
     """Makes the study on which many processes work at once."""
-    _study(folder, "crowd")
+    _made(place, "crowd")
     return {"count": int(count)}
 
 
-def work(folder: str, share: str) -> dict[str, Any]:
+def work(place: str, share: str, reports: str, gate: str) -> dict[str, Any]:
     """Runs this worker's share of the trials, and goes on after an error."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(
-        study_name="crowd", storage=_url(folder), sampler=_sampler()
+        study_name="crowd",
+        storage=_address(place),
+        sampler=_sampler(),
+        pruner=optuna.pruners.MedianPruner(),
     )
+    study.get_trials(deepcopy=False)
     numbers, seconds, errors = [], [], []
-    for _ in range(int(share)):
-        began = time.perf_counter()
-        try:
-            study.optimize(
-                train, n_trials=1, callbacks=[lambda _, t: numbers.append(t.number)]
-            )
-        except Exception as error:  # the count of errors is what is measured
-            errors.append(repr(error))
-        seconds.append(time.perf_counter() - began)
-    return {"numbers": numbers, "seconds": seconds, "errors": errors}
+    objective = partial(train, reports=int(reports))
+    with Timed(gate) as timed:
+        for _ in range(int(share)):
+            began = time.perf_counter()
+            try:
+                study.optimize(
+                    objective,
+                    n_trials=1,
+                    callbacks=[lambda _, t: numbers.append(t.number)],
+                )
+            except Exception as error:  # the count of errors is what is measured
+                errors.append(repr(error))
+            seconds.append(time.perf_counter() - began)
+    return {"numbers": numbers, "seconds": seconds, "errors": errors, **timed.found}
 
 
-def count(folder: str) -> dict[str, Any]:
+def count(place: str) -> dict[str, Any]:
     """What became of the trials of the study that many worked on."""
     import optuna
 
-    study = optuna.load_study(study_name="crowd", storage=_url(folder))
+    study = optuna.load_study(study_name="crowd", storage=_address(place))
     known = study.get_trials(deepcopy=False)
     ended = [trial.number for trial in known if trial.state.is_finished()]
     return {"numbers": [trial.number for trial in known], "ended": ended}
 
 
-def train(trial: Any) -> float:
+def fill(place: str, count: str, reports: str) -> dict[str, Any]:
+    """Runs `count` trials with that many reports each, to see what they take up."""
     import optuna
 
-    trial.suggest_float("log_lr", -5, 0)
-    trial.suggest_float("momentum", 0.1, 1, log=True)
-    trial.suggest_int("width", 1, 1000, log=True)
-    trial.suggest_int("layers", 1, 8)
-    trial.suggest_categorical("activation", ["relu", "tanh", "gelu"])
-    for step in range(1, REPORTS + 1):
+    def objective(trial: Any) -> float:
+        _suggest(trial)
+        for step in range(1, int(reports) + 1):
+            trial.report(random.random(), step)
+        return random.random()
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _made(place, "filled").optimize(objective, n_trials=int(count))
+    return {}
+
+
+def train(trial: Any, reports: int = REPORTS) -> float:
+    import optuna
+
+    _suggest(trial)
+    for step in range(1, reports + 1):
         value = loss(step, trial.number)
         trial.report(value, step)
         if trial.should_prune():
             raise optuna.TrialPruned
     return value
+
+
+def _suggest(trial: Any) -> None:
+    trial.suggest_float("log_lr", -5, 0)
+    trial.suggest_float("momentum", 0.1, 1, log=True)
+    trial.suggest_int("width", 1, 1000, log=True)
+    trial.suggest_int("layers", 1, 8)
+    trial.suggest_categorical("activation", ["relu", "tanh", "gelu"])
+
+
+def _address(place: str) -> str:
+    """The storage's address: `place` is a path, or that of a server."""
+    if place.startswith("postgresql://"):
+        return place.replace("postgresql://", "postgresql+psycopg://")
+    return f"sqlite:///{place}"
 
 
 def _url(folder: str) -> str:
@@ -134,14 +169,17 @@ def _sampler() -> Any:
 
 
 def _study(folder: str, name: str, rule: str = "median stopping") -> Any:
+    return _made(_url(folder).removeprefix("sqlite:///"), name, rule)
+
+
+def _made(place: str, name: str, rule: str = "median stopping") -> Any:
     import optuna
 
     stops = rule == "median stopping"
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
         study_name=name,
-        storage=_url(folder),
+        storage=_address(place),
         sampler=_sampler(),
         pruner=optuna.pruners.MedianPruner() if stops else optuna.pruners.NopPruner(),
     )
@@ -188,4 +226,4 @@ def _is_category(values: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count])
+    side_main([version, imported, trials, build, load, plan, work, count, fill])

@@ -10,25 +10,16 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from .measure import Side
+from .measure import Row, Side, row, table
 
 SMALL = 200  # trials timed; median stopping looks at all before
 LARGE = 10_000  # trials of the study that is loaded
-CROWD_TRIALS = 320
-CROWDS = (16, 32)  # worker processes
-
-MORE_IS_BETTER = "trials/s"
-
-Row = dict[str, Any]
 
 
 def import_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
@@ -39,7 +30,7 @@ def import_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
     }
     claims = {"cpu_s": "CPU s to import", "ready_cpu_s": "CPU s to import and open"}
     return [
-        _row(claim, *(median(one[key] for one in each) for each in found.values()))
+        row(claim, *(median(one[key] for one in each) for each in found.values()))
         for key, claim in claims.items()
     ]
 
@@ -47,7 +38,7 @@ def import_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
 def trial_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
     """CPU milliseconds of a trial with 5 params and 10 reports that does nothing."""
     return [
-        _row(
+        row(
             f"CPU ms per trivial trial on SQLite, {rule}",
             *(
                 median(_trial_ms(side, rule) for _ in range(repeat))
@@ -69,28 +60,15 @@ def load_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
             raise RuntimeError(f"{side.name} read another study: remove {folder}")
         found.append({key: median(one[key] for one in loads) for key in loads[0]})
     return [
-        _row(f"{what} to load {LARGE:,} trials", *(one[key] for one in found))
+        row(f"{what} to load {LARGE:,} trials", *(one[key] for one in found))
         for key, what in (("cpu_s", "CPU s"), ("peak_mb", "peak MB"))
     ]
-
-
-def crowd_cost(ours: Side, peer: Side, repeat: int) -> list[Row]:
-    """How many processes get along on one SQLite study."""
-    rows = []
-    for workers in CROWDS:
-        results = [_crowd(side, workers) for side in (ours, peer)]
-        rows += [
-            _row(f"{what} with {workers} processes", *(one[what] for one in results))
-            for what in ("trials/s", "lost", "doubled", "errors", "left running")
-        ]
-    return rows
 
 
 MEASUREMENTS: dict[str, Callable[[Side, Side, int], list[Row]]] = {
     "import": import_cost,
     "trial": trial_cost,
     "load": load_cost,
-    "crowd": crowd_cost,
 }
 
 
@@ -112,54 +90,6 @@ def _built(side: Side) -> Path:
         side.measure("build", unfinished, LARGE)
         shutil.move(unfinished, folder)
     return folder
-
-
-def _crowd(side: Side, workers: int) -> dict[str, float]:
-    """What `workers` processes of one side did to one study, all at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        side.measure("plan", folder, CROWD_TRIALS)
-        began = time.perf_counter()
-        command = side.command("work", folder, CROWD_TRIALS // workers)
-        started = [
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-            for _ in range(workers)
-        ]
-        told = [_last_object(process.communicate()[0]) for process in started]
-        seconds = time.perf_counter() - began
-        kept = side.measure("count", folder)
-    dead = sum(process.returncode != 0 for process in started)
-    done = [number for one in told for number in one.get("numbers", [])]
-    return {
-        "trials/s": len(kept["ended"]) / seconds,
-        "lost": CROWD_TRIALS - len(set(kept["ended"])),
-        "doubled": len(done) - len(set(done)),
-        "errors": sum(len(one.get("errors", [])) for one in told) + dead,
-        "left running": len(kept["numbers"]) - len(kept["ended"]),
-    }
-
-
-def _last_object(output: str) -> dict[str, Any]:
-    lines = output.splitlines()
-    return json.loads(lines[-1]) if lines else {}
-
-
-def _row(claim: str, ours: float, peer: float) -> Row:
-    """One line of the table; a ratio above 1 says that danlu is better."""
-    ratio = peer / ours if ours and peer else None
-    if ratio and claim.startswith(MORE_IS_BETTER):
-        ratio = 1 / ratio
-    return {"measured": claim, "danlu": ours, "optuna": peer, "ratio": ratio}
-
-
-def _table(rows: Sequence[Row]) -> str:
-    lines = [f"{'':58} {'danlu':>9} {'Optuna':>9} {'ratio':>7}"]
-    for row in rows:
-        ratio = f"{row['ratio']:.1f}" if row["ratio"] else ""
-        numbers = f"{row['danlu']:>9.4g} {row['optuna']:>9.4g} {ratio:>7}"
-        lines.append(f"{row['measured']:58} {numbers}")
-    return "\n".join(lines)
 
 
 def _arguments() -> argparse.Namespace:
@@ -187,7 +117,7 @@ def main() -> None:
         print(f"measuring {name} ...", file=sys.stderr)
         rows += MEASUREMENTS[name](ours, peer, arguments.repeat)
     versions = {side.name: side.measure("version")["version"] for side in (ours, peer)}
-    print(_table(rows))
+    print(table(rows))
     if arguments.json:
         machine = f"{platform.platform()}, {os.cpu_count()} cores"
         document = {"machine": machine, "versions": versions, "rows": rows}

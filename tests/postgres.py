@@ -24,7 +24,8 @@ class Unavailable(Exception):
 class Server:
     """A server that is started, stopped, and killed at will."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self._programs = _programs()
         self._folder = Path(tempfile.mkdtemp(prefix="danlu-postgres-"))
         self._user = _unprivileged()
@@ -36,7 +37,7 @@ class Server:
 
     def start(self) -> None:
         """Starts the server, and waits until it answers."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self._folder}"
+        options = f"-p {self.port} -c listen_addresses={self.address} -k {self._folder}"
         self._run("pg_ctl", "-w", "-t", "60", "-o", options, "-l", "log", "start")
 
     def stop(self) -> None:
@@ -57,7 +58,7 @@ class Server:
         """The address of an empty database."""
         self._databases += 1
         name = f"danlu{self._databases}"
-        address = f"postgresql://danlu@127.0.0.1:{self.port}"
+        address = f"postgresql://danlu@{self.address}:{self.port}"
         with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return f"{address}/{name}"
@@ -76,6 +77,8 @@ class Server:
     def _initialize(self) -> None:
         trust = ["-A", "trust", "-U", "danlu", "-E", "UTF8", "--no-sync"]
         self._run("initdb", *trust)
+        with (self._folder / "cluster" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
 
     def _run(self, program: str, *words: str) -> None:
         # pg_ctl leaves a server behind that holds our pipes: so no pipes

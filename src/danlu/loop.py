@@ -80,7 +80,8 @@ class Loop:
         self._messages: list[str] = []
         self._failures: list[tuple[int, str]] = []
         self._halted = ""
-        self._started_s = self._saved_s = self._renewed_s = time.time()
+        self._started_s = time.time()
+        self._saved_s = self._renewed_s = time.monotonic()  # the clock may jump
 
     def run(self) -> History:
         """The study's history once nothing is left to start.
@@ -274,7 +275,7 @@ class Loop:
         for number in [n for n in self._running if self._is_lost(n)]:
             self._say(f"trial {number} was ended from outside")
             self._lose(number)
-        now = time.time()
+        now = time.monotonic()
         if self._running and now - self._renewed_s > LEASE_S / 4:
             self._storage.renew(self._claim.owner, LEASE_S)
             self._recover(self._storage.holdings(self._memory.study_id))
@@ -302,7 +303,7 @@ class Loop:
                 self._executor.stop(number)
 
     def _save_if_due(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         if now - self._saved_s < SAVE_S:
             return
         self._saved_s = now
@@ -320,8 +321,8 @@ class Loop:
         for number in self._running:
             self._interrupted.add(number)
             self._executor.kill(number)
-        deadline_s = time.time() + KILL_S
-        while self._running and time.time() < deadline_s:
+        deadline_s = time.monotonic() + KILL_S
+        while self._running and time.monotonic() < deadline_s:
             self._executor.poll(self._on_event, POLL_S)
         for trial in list(self._running.values()):
             self._write(trial, settle.queued(trial, "interrupted"))

@@ -10,6 +10,7 @@ from .tables import HEAD, metadata
 
 SNAPSHOT_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 CONNECT_S = 10
+ASLEEP_S = 30.0  # a process stopped or cut off in a transaction holds up all others
 _MAKING = 0x64616E6C  # the advisory lock under which tables are made; "danl"
 
 
@@ -19,10 +20,13 @@ def open_server(url: str) -> Engine:
     Raises:
         StorageError: psycopg is not installed, or the address makes no sense.
     """
+    address = _address(url)
+    asleep = f"-c idle_in_transaction_session_timeout={round(1000 * ASLEEP_S)}"
     engine = create_engine(
-        _address(url),
+        address,
         pool_size=2,
         connect_args={
+            "options": f"{address.query.get('options', '')} {asleep}".strip(),
             "connect_timeout": CONNECT_S,
             "application_name": "danlu",
             "keepalives_idle": 30,
