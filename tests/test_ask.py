@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import danlu
-from danlu import Float, Kind, State, Study
+from danlu import Kind, State, Study
 from danlu.ask import Asker, trial_seed
 from danlu.executors import Inline
 from danlu.memory import Memory
@@ -16,6 +17,7 @@ from danlu.project import Project
 from danlu.storage.base import Claim
 from danlu.storage.sql import SqlStorage, open_storage
 from danlu.trial import Trial
+from tests.studies import bowl as bowl_study
 
 
 @pytest.fixture
@@ -23,16 +25,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tuning.db"
 
 
-def study(**changes: object) -> Study:
-    fields: dict[str, object] = {
-        "name": "bowl",
-        "goal": "Where is the minimum?",
-        "metric": "loss",
-        "space": {"x": Float(0, 1)},
-        "trials": 4,
-        **changes,
-    }
-    return Study(**fields)  # type: ignore[arg-type]
+def study(**changes: Any) -> Study:
+    return bowl_study(**{"trials": 4, "max_steps": None, **changes})
 
 
 def alone(**changes: object) -> list[Trial]:

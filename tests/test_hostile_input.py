@@ -29,6 +29,7 @@ from danlu.report import write_html
 from danlu.report.terminal import text
 from danlu.samplers import Fixed
 from danlu.trial import Trial
+from tests.studies import bowl as bowl_study
 
 NASTY = (
     "a'b\"c",
@@ -53,17 +54,8 @@ class Ran:
         return self.history.trials[0]
 
 
-def study(**changes: object) -> Study:
-    fields: dict[str, object] = {
-        "name": "bowl",
-        "goal": "Where is the minimum?",
-        "metric": "loss",
-        "space": {"x": Float(0, 1)},
-        "trials": 1,
-        "max_steps": 3,
-        **changes,
-    }
-    return Study(**fields)  # type: ignore[arg-type]
+def study(**changes: Any) -> Study:
+    return bowl_study(**{"trials": 1, **changes})
 
 
 def ran(

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 import danlu
-from danlu import Float, Kind, State, Study
+from danlu import Float, Kind, State
 from danlu.client import LiveTrial
 from danlu.errors import SamplerError, StudyHalted
 from danlu.executors import Inline
 from danlu.project import Project
 from danlu.samplers import Fixed, Grid
 from danlu.schedulers import Median
+from tests.studies import bowl as study
 
 Train = Callable[[LiveTrial], object]
 
@@ -28,19 +29,6 @@ Train = Callable[[LiveTrial], object]
 def project(tmp_path: Path) -> Iterator[Project]:
     with danlu.open(tmp_path / "tuning.db") as opened:
         yield opened
-
-
-def study(**changes: object) -> Study:
-    fields: dict[str, object] = {
-        "name": "bowl",
-        "goal": "Where is the minimum?",
-        "metric": "loss",
-        "space": {"x": Float(0, 1)},
-        "trials": 10,
-        "max_steps": 3,
-        **changes,
-    }
-    return Study(**fields)  # type: ignore[arg-type]
 
 
 def bowl(trial: LiveTrial) -> None:

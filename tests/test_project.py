@@ -23,25 +23,13 @@ from danlu.errors import (
 )
 from danlu.executors import Inline
 from danlu.project import Project
+from tests.studies import bowl as study
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     with danlu.open(tmp_path / "tuning.db") as opened:
         yield opened
-
-
-def study(**changes: object) -> Study:
-    fields: dict[str, object] = {
-        "name": "bowl",
-        "goal": "Where is the minimum?",
-        "metric": "loss",
-        "space": {"x": Float(0, 1)},
-        "trials": 10,
-        "max_steps": 3,
-        **changes,
-    }
-    return Study(**fields)  # type: ignore[arg-type]
 
 
 def asked(project: Project, **changes: object) -> tuple[Study, danlu.Trial]:

@@ -6,31 +6,25 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 import danlu
-from danlu import Float, State, Study
+from danlu import State, Study
 from danlu.errors import ExecutorError, StudyHalted
 from danlu.executors import Limits, Local
 from danlu.trial import Trial
+from tests.studies import bowl as bowl_study
 
 GRACE_S = 0.5
 # Each runs as the first of two trials; the second one is well-behaved.
 WELL = "echo step=1 loss=1"
 
 
-def study(**changes: object) -> Study:
-    fields: dict[str, object] = {
-        "name": "bowl",
-        "goal": "Where is the minimum?",
-        "metric": "loss",
-        "space": {"x": Float(0, 1)},
-        "trials": 2,
-        **changes,
-    }
-    return Study(**fields)  # type: ignore[arg-type]
+def study(**changes: Any) -> Study:
+    return bowl_study(**{"trials": 2, "max_steps": None, **changes})
 
 
 def first_of_two(
