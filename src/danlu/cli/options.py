@@ -19,3 +19,11 @@ JSON = click.option(
 OF_STUDY = click.option(
     "--study", "-s", "study", metavar="STUDY", help="Of which study (default: newest)."
 )
+ON = click.option(
+    "--on",
+    type=click.Choice(["local", "ray"]),
+    help="Where trials run: on this machine, or on a Ray cluster.",
+)
+ADDRESS = click.option(
+    "--address", metavar="ADDRESS", help="The cluster's, as auto or 10.0.0.1:6379."
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import DanluError, StudyError
@@ -9,34 +10,70 @@ from ..studyfile import Program, StudyFile
 
 if TYPE_CHECKING:
     from ..domain import Value
-    from ..executors.local import Local
+    from ..executors.base import Executor
+    from ..executors.limits import Limits
     from ..study import Study
 
 
-def executor_of(program: Program) -> Local:
+def executor_of(program: Program) -> Executor:
     """The executor that starts a study's trials.
 
     Raises:
         StudyError: nothing is named that could be started.
         ExecutorError: a setting is impossible.
     """
-    from ..executors.limits import Limits
     from ..executors.local import Local
 
+    if program.on == "ray":
+        return _ray(program)
     return Local(
         program.train(),
         slots=program.slots,
         gpus=program.gpus,
         gpus_per_trial=program.gpus_per_trial,
-        limits=Limits(
-            time_s=program.time_s,
-            memory_bytes=program.memory_bytes,
-            grace_s=program.grace_s,
-            output_bytes=program.output_bytes,
-        ),
+        limits=_limits(program),
         pattern=program.pattern,
         workdir=program.workdir,
     )
+
+
+def _ray(program: Program) -> Executor:
+    """The executor on a Ray cluster, whose GPUs have no names: Ray hands them out."""
+    from ..executors.ray import Ray
+
+    return Ray(
+        program.train(),
+        address=program.address,
+        slots=program.slots,
+        num_gpus=program.gpus_per_trial if program.gpus else 0.0,
+        limits=_limits(program),
+        pattern=program.pattern,
+        workdir=program.workdir,
+    )
+
+
+def _limits(program: Program) -> Limits:
+    from ..executors.limits import Limits
+
+    return Limits(
+        time_s=program.time_s,
+        memory_bytes=program.memory_bytes,
+        grace_s=program.grace_s,
+        output_bytes=program.output_bytes,
+    )
+
+
+def placed(program: Program, on: str | None, address: str | None) -> Program:
+    """The program on another executor, where one was named.
+
+    Raises:
+        StudyError: the address is of no use there.
+    """
+    if on is not None:
+        program = replace(program, on=on, address=None)
+    if address is not None and program.on == "local":
+        raise StudyError(f"--address {address} needs a cluster: add --on ray")
+    return program if address is None else replace(program, address=address)
 
 
 def check_words(file: StudyFile) -> None:

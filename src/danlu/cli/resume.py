@@ -8,7 +8,7 @@ import click
 
 from ..errors import StudyError
 from ..trial import State
-from .options import PROJECT, STUDY
+from .options import ADDRESS, ON, PROJECT, STUDY
 from .place import existing, launch_path
 from .run import run_to_end
 from .words import plural, say
@@ -23,6 +23,8 @@ from .words import plural, say
 @click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
+@ON
+@ADDRESS
 @PROJECT
 def resume(
     study: str | None,
@@ -33,11 +35,13 @@ def resume(
     plain: bool,
     quiet: bool,
     verbose: bool,
+    on: str | None,
+    address: str | None,
     place: str | None,
 ) -> int:
     """Go on with STUDY (the newest by default) as it was run before."""
     from ..studyfile import read_program, write_program
-    from .programs import executor_of
+    from .programs import executor_of, placed
     from .progress import watcher
 
     with existing(place) as project:
@@ -60,6 +64,7 @@ def resume(
             say(f"to be run again: {plural(len(failed), 'failed trial')}")
         if slots:
             program = dataclasses.replace(program, slots=slots)
+        program = placed(program, on, address)
         executor = executor_of(program)
         write_program(program, launch_path(project, found.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import NO_RESULT
-from .options import PROJECT
+from .options import ADDRESS, ON, PROJECT
 from .place import existing_or_new, launch_path
 from .stated import WithProgram, stated, study_options
 from .words import best_text, counts_text, params_text, progress_counts, quoted, say
@@ -29,6 +29,8 @@ _SHOWN = 5
 @click.command(cls=WithProgram)
 @click.argument("target", required=False, metavar="[FILE | train.py:function]")
 @study_options
+@ON
+@ADDRESS
 @PROJECT
 @click.option("--dry-run", is_flag=True, help="Show the first trials; run nothing.")
 @click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
@@ -40,6 +42,8 @@ def run(
     /,
     target: str | None,
     *,
+    on: str | None,
+    address: str | None,
     place: str | None,
     dry_run: bool,
     plain: bool,
@@ -61,7 +65,7 @@ def run(
         -- python train.py --lr {lr} --opt {opt}
     """
     from ..studyfile import write_program
-    from .programs import check_words, executor_of
+    from .programs import check_words, executor_of, placed
     from .progress import watcher
 
     file = stated(target, ctx.obj, options)
@@ -69,11 +73,12 @@ def run(
     if dry_run:
         _rehearsed(file)
         return 0
-    executor = executor_of(file.program)  # first, so that no study is left behind
+    program = placed(file.program, on, address)
+    executor = executor_of(program)  # first, so that no study is left behind
     with existing_or_new(place) as project:
         _warn_on_stderr()
         study = project.plan(file.study)
-        write_program(file.program, launch_path(project, study.name))
+        write_program(program, launch_path(project, study.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
         return run_to_end(project, study, executor, watch)
 

@@ -12,6 +12,8 @@ from typing import Any
 from ..errors import StudyError
 from .function import load_function
 
+_ADDED = {"on", "address"}  # files of version 0.1.0 lack them
+
 
 @dataclass(frozen=True)
 class Program:
@@ -21,6 +23,7 @@ class Program:
     trials are asked for and told from outside. `gpus` names the devices to hand out.
     `time_s`, `memory_bytes` and `output_bytes` bound one trial; `grace_s` is how long
     it may take to end when asked to. `pattern` finds metrics in a command's output.
+    `on` names the executor, and `address` the cluster that it uses, if it does.
 
     >>> Program(command=("python", "train.py")).text
     'python train.py'
@@ -37,6 +40,8 @@ class Program:
     output_bytes: int = 2**30
     grace_s: float = 30.0
     pattern: str | None = None
+    on: str = "local"
+    address: str | None = None
 
     @property
     def text(self) -> str:
@@ -75,7 +80,8 @@ def read_program(path: Path) -> Program:
     """
     try:
         kept: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name: kept[field.name] for field in fields(Program)}
+        names = {field.name for field in fields(Program)} - (_ADDED - set(kept))
+        known = {name: kept[name] for name in names}
     except FileNotFoundError:
         return Program()
     except (ValueError, KeyError, TypeError) as error:
