@@ -173,15 +173,15 @@ class Project:
             TrialError: there is no such trial.
         """
         study, memory = self._found(study)
-        memory.refresh()
-        known = memory.trial(_number(trial))
+        if isinstance(trial, int):
+            memory.refresh()
+            trial = memory.trial(trial)
         reports = [Report(step, metrics)]
-        attempt = known.attempt if isinstance(trial, int) else trial.attempt
-        state = self._storage.report(memory.study_id, known.number, attempt, reports)
-        if state is not State.RUNNING:
+        place = memory.study_id, trial.number, trial.attempt
+        if self._storage.report(*place, reports) is not State.RUNNING:
             return False
         memory.refresh()
-        grown, scheduler = memory.trial(known.number), scheduler_of(study)
+        grown, scheduler = memory.trial(trial.number), scheduler_of(study)
         if settle.ending(grown, memory, scheduler, reports) is not None:
             return False
         return grown.budget is None or step < grown.budget

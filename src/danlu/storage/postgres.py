@@ -8,7 +8,6 @@ from sqlalchemy.exc import ArgumentError
 from ..errors import StorageError
 from .tables import HEAD, metadata
 
-SNAPSHOT_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 CONNECT_S = 10
 ASLEEP_S = 30.0  # a process stopped or cut off in a transaction holds up all others
 _MAKING = 0x64616E6C  # the advisory lock under which tables are made; "danl"

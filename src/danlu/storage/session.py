@@ -35,8 +35,7 @@ class Session:
 
     `connect` makes the engine; it is called again in a forked child and after a loss,
     since connections survive neither. `place` names the database in messages. A
-    database that is away is waited for up to `patience_s`. `snapshot_begin` is the SQL
-    that begins a transaction whose reads all see one state.
+    database that is away is waited for up to `patience_s`.
     """
 
     def __init__(
@@ -45,12 +44,10 @@ class Session:
         place: str,
         *,
         patience_s: float = 0.0,
-        snapshot_begin: str = "BEGIN",
     ) -> None:
         self.place = place
         self._connect = connect
         self._patience_s = min(patience_s, FIRST_PATIENCE_S)
-        self._snapshot_begin = snapshot_begin
         self._process = 0
         self._engine: Engine | None = None
         self._patiently(lambda again: self.engine)
@@ -79,10 +76,6 @@ class Session:
         """What `work` returns, each statement on its own."""
         return self._patiently(lambda again: self._reading(work))
 
-    def snapshot(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, all statements on one state of the database."""
-        return self._patiently(lambda again: self._snapshot(work))
-
     def close(self) -> None:
         """Lets go of the database."""
         if self._engine is not None and self._process == os.getpid():
@@ -102,15 +95,6 @@ class Session:
     def _reading(self, work: Callable[[Connection], T]) -> T:
         _ = self.engine
         return work(self._reader)
-
-    def _snapshot(self, work: Callable[[Connection], T]) -> T:
-        _ = self.engine
-        self._reader.exec_driver_sql(self._snapshot_begin)
-        try:
-            return work(self._reader)
-        finally:
-            if not self._reader.invalidated:
-                self._reader.exec_driver_sql("COMMIT")
 
     def _patiently(self, attempt: Callable[[bool], T]) -> T:
         """Tries again while the database is away."""

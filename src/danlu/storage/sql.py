@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,6 @@ def _at_server(url: str, patience_s: float) -> SqlStorage:
         lambda: postgres.open_server(url),
         postgres.place_of(url),
         patience_s=patience_s,
-        snapshot_begin=postgres.SNAPSHOT_BEGIN,
     )
     storage = SqlStorage(session)
     storage.check_revision()
@@ -214,41 +214,37 @@ class SqlStorage(Storage):
 
         def add(connection: Connection, again: bool) -> State:
             version = self._take_version(connection, study)
-            asked = {"study": study, "n": number}
+            asked = {"study": study, "n": number, "tried": attempt, "v": version}
+            row = {**asked, "points": rows.points_of(reports)}
+            if reports and connection.execute(sql.REPORTED, row).first():
+                return State.RUNNING
             found = connection.execute(sql.STANDING, asked).first()
             if found is None:
                 raise TrialError(f"no trial {number} in the study")
-            state, standing_attempt = found
-            if state != State.RUNNING.value or standing_attempt != attempt:
+            if tuple(found) != (State.RUNNING.value, attempt):
                 raise Undo(State.STOPPED)
-            self._add_points(connection, study, number, version, reports)
             return State.RUNNING
 
         return self._session.write(add)
 
     def changes(self, study: int, since: int) -> Changes:
         """What is new after version `since`; 0 gives everything."""
-        asked = {"study": study}
-        version = self._session.read(
-            lambda own: own.execute(sql.VERSION, asked).scalar()
-        )
-        if version is None:
+        asked = {"study": study, "after": since}
+        found = self._session.read(lambda own: own.execute(sql.NEWS, asked).all())
+        news: dict[int, list[list[Any]]]
+        news = {sql.OF_STUDY: [], sql.OF_TRIAL: [], sql.OF_CURVE: []}
+        for what, *row in found:
+            news[what].append(row)
+        if not news[sql.OF_STUDY]:
             raise self._no_study(study)
-        if version == since:
-            return Changes(version, (), ())
-
-        def look(connection: Connection) -> Changes:
-            version = connection.execute(sql.VERSION, asked).scalar_one()
-            span = {"study": study, "after": since}
-            found = connection.execute(sql.NEW_TRIALS, span).all()
-            points = connection.execute(sql.NEW_CURVES, span).all()
-            return Changes(
-                version,
-                tuple(rows.trial_from_row(row) for row in found),
-                tuple((number, rows.stretch_from(text)) for number, text in points),
-            )
-
-        return self._session.snapshot(look)
+        by_version, by_number = itemgetter(0), itemgetter(1)
+        changed = sorted(news[sql.OF_TRIAL], key=by_number)
+        grown = sorted(news[sql.OF_CURVE], key=by_version)
+        return Changes(
+            news[sql.OF_STUDY][0][0],
+            tuple(rows.trial_from_row(row[1:]) for row in changed),
+            tuple((row[1], rows.stretch_from(row[2])) for row in grown),
+        )
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
+    ColumnElement,
     Float,
+    Select,
+    Text,
     Update,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
+    literal_column,
+    null,
     select,
+    union_all,
     update,
 )
 
@@ -35,7 +44,6 @@ _NEXT = {
 # A lease of None never ends: NULL stays NULL.
 _LEASE_END = epoch_now() + bindparam("lease_s", type_=Float)
 
-VERSION = select(studies.c.version).where(studies.c.id == _STUDY)
 NEXT_VERSION = (
     update(studies)
     .where(studies.c.id == _STUDY)
@@ -63,6 +71,19 @@ UNFILLED = select(trials.c.number, trials.c.index).where(
     trials.c.owner == bindparam("holder"),
     trials.c.params.is_(None),
     _RUNNING,
+)
+REPORTED = (
+    insert(curves)
+    .from_select(
+        ["study_id", "version", "number", "points"],
+        select(
+            trials.c.study_id,
+            bindparam("v", type_=BigInteger),
+            trials.c.number,
+            bindparam("points", type_=Text),
+        ).where(_THIS_TRIAL, _RUNNING, trials.c.attempt == bindparam("tried")),
+    )
+    .returning(curves.c.number)
 )
 STANDING = select(trials.c.state, trials.c.attempt).where(_THIS_TRIAL)
 RELEASED = delete(trials).where(_THIS_TRIAL, trials.c.params.is_(None))
@@ -112,18 +133,36 @@ HOLDINGS = select(
     trials.c.params.is_not(None),
 ).where(trials.c.study_id == _STUDY, _RUNNING)
 
-NEW_TRIALS = (
-    select(*(trials.c[name] for name in rows.TRIAL_COLUMNS))
+_SHARED = (curves.c.version, *(trials.c[name] for name in rows.TRIAL_COLUMNS))
+_AFTER = bindparam("after", type_=BigInteger)
+
+
+def _part(what: int, **known: ColumnElement[Any]) -> Select[Any]:
+    """One kind of news in the columns that all kinds share."""
+    absent = (known.get(own.name, cast(null(), own.type)) for own in _SHARED)
+    return select(literal_column(str(what)).label("what"), *absent)
+
+
+# All that is new, in one statement: so it sees one state of the database.
+OF_STUDY, OF_TRIAL, OF_CURVE = 0, 1, 2
+NEWS = union_all(
+    _part(OF_STUDY, version=studies.c.version).where(studies.c.id == _STUDY),
+    select(
+        literal_column(str(OF_TRIAL)),
+        trials.c.version,
+        *(trials.c[name] for name in rows.TRIAL_COLUMNS),
+    )
     .where(trials.c.study_id == _STUDY)
-    .where(trials.c.version > bindparam("after"))
-    .where(trials.c.params.is_not(None))
-    .order_by(trials.c.number)
-)
-NEW_CURVES = (
-    select(curves.c.number, curves.c.points)
+    .where(trials.c.version > _AFTER)
+    .where(trials.c.params.is_not(None)),
+    _part(
+        OF_CURVE,
+        version=curves.c.version,
+        number=curves.c.number,
+        params=curves.c.points,
+    )
     .where(curves.c.study_id == _STUDY)
-    .where(curves.c.version > bindparam("after"))
-    .order_by(curves.c.version)
+    .where(curves.c.version > _AFTER),
 )
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
 STRETCHES = select(curves.c.points).where(_THIS_CURVE).order_by(curves.c.version)
