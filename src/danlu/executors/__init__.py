@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .limits import Limits as Limits
     from .local import Local as Local
     from .ray import Ray as Ray
+    from .slurm import Slurm as Slurm
 
 _HOMES = {
     "Event": "base",
@@ -28,6 +29,7 @@ _HOMES = {
     "Outcome": "base",
     "Ray": "ray",
     "Reported": "base",
+    "Slurm": "slurm",
 }
 __all__ = [
     "Event",
@@ -40,6 +42,7 @@ __all__ = [
     "Outcome",
     "Ray",
     "Reported",
+    "Slurm",
 ]
 
 

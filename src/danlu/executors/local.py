@@ -149,7 +149,7 @@ class Local(Executor):
         running = Running(
             launch,
             ReportReader(folder / "reports.jsonl"),
-            self._output_reader(launch, offset),
+            self.output_reader(launch, offset),
             offset,
         )
         events: list[Event] = []
@@ -188,11 +188,12 @@ class Local(Executor):
         return Running(
             launch,
             ReportReader(reports, size_of(reports)),
-            self._output_reader(launch, offset),
+            self.output_reader(launch, offset),
             offset,
         )
 
-    def _output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
+    def output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
+        """Reads metrics from what a command prints; None for a function."""
         if self._words is None:
             return None
         resumed = any((launch.folder / "checkpoint").glob("*"))
