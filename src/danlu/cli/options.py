@@ -21,8 +21,14 @@ OF_STUDY = click.option(
 )
 ON = click.option(
     "--on",
-    type=click.Choice(["local", "ray"]),
-    help="Where trials run: on this machine, or on a Ray cluster.",
+    type=click.Choice(["local", "ray", "slurm"]),
+    help="Where trials run: on this machine, on a Ray cluster, as Slurm jobs.",
+)
+SLURM = click.option(
+    "--slurm",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="For each Slurm job: partition=gpu, time_min=240, or any key of submitit's.",
 )
 ADDRESS = click.option(
     "--address", metavar="ADDRESS", help="The cluster's, as auto or 10.0.0.1:6379."

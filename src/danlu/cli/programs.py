@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DanluError, StudyError
 from ..studyfile import Program, StudyFile
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from ..executors.base import Executor
     from ..executors.limits import Limits
     from ..study import Study
+
+JOB_MIN = 60  # how long a Slurm job may take, unless it is stated
 
 
 def executor_of(program: Program) -> Executor:
@@ -26,6 +30,8 @@ def executor_of(program: Program) -> Executor:
 
     if program.on == "ray":
         return _ray(program)
+    if program.on == "slurm":
+        return _slurm(program)
     return Local(
         program.train(),
         slots=program.slots,
@@ -52,6 +58,26 @@ def _ray(program: Program) -> Executor:
     )
 
 
+def _slurm(program: Program) -> Executor:
+    """The executor of Slurm jobs; GPUs that were asked for are asked of Slurm."""
+    from ..executors.slurm import Slurm
+
+    parameters = dict(program.slurm)
+    if program.gpus:
+        parameters.setdefault("gpus_per_node", math.ceil(program.gpus_per_trial))
+    return Slurm(
+        program.train(),
+        slots=program.slots,
+        partition=parameters.pop("partition", None),
+        time_min=parameters.pop("time_min", JOB_MIN),
+        cluster=parameters.pop("cluster", "slurm"),
+        parameters=parameters,
+        limits=_limits(program),
+        pattern=program.pattern,
+        workdir=program.workdir,
+    )
+
+
 def _limits(program: Program) -> Limits:
     from ..executors.limits import Limits
 
@@ -63,17 +89,32 @@ def _limits(program: Program) -> Limits:
     )
 
 
-def placed(program: Program, on: str | None, address: str | None) -> Program:
+def placed(
+    program: Program, on: str | None, address: str | None, slurm: Sequence[str]
+) -> Program:
     """The program on another executor, where one was named.
 
     Raises:
-        StudyError: the address is of no use there.
+        StudyError: the address, or a key of `slurm`, is of no use there.
     """
     if on is not None:
         program = replace(program, on=on, address=None)
     if address is not None and program.on == "local":
         raise StudyError(f"--address {address} needs a cluster: add --on ray")
-    return program if address is None else replace(program, address=address)
+    if address is not None:
+        program = replace(program, address=address)
+    if slurm and program.on != "slurm":
+        raise StudyError(f"--slurm {slurm[0]} needs Slurm: add --on slurm")
+    return replace(program, slurm=tuple(map(_pair, slurm))) if slurm else program
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    from ..studyfile import read_value
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise StudyError(f"--slurm {text!r} needs the form key=value")
+    return name, read_value(value)
 
 
 def check_words(file: StudyFile) -> None:

@@ -8,7 +8,7 @@ import click
 
 from ..errors import StudyError
 from ..trial import State
-from .options import ADDRESS, ON, PROJECT, STUDY
+from .options import ADDRESS, ON, PROJECT, SLURM, STUDY
 from .place import existing, launch_path
 from .run import run_to_end
 from .words import plural, say
@@ -25,6 +25,7 @@ from .words import plural, say
 @click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
 @ON
 @ADDRESS
+@SLURM
 @PROJECT
 def resume(
     study: str | None,
@@ -37,6 +38,7 @@ def resume(
     verbose: bool,
     on: str | None,
     address: str | None,
+    slurm: tuple[str, ...],
     place: str | None,
 ) -> int:
     """Go on with STUDY (the newest by default) as it was run before."""
@@ -64,7 +66,7 @@ def resume(
             say(f"to be run again: {plural(len(failed), 'failed trial')}")
         if slots:
             program = dataclasses.replace(program, slots=slots)
-        program = placed(program, on, address)
+        program = placed(program, on, address, slurm)
         executor = executor_of(program)
         write_program(program, launch_path(project, found.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import NO_RESULT
-from .options import ADDRESS, ON, PROJECT
+from .options import ADDRESS, ON, PROJECT, SLURM
 from .place import existing_or_new, launch_path
 from .stated import WithProgram, stated, study_options
 from .words import best_text, counts_text, params_text, progress_counts, quoted, say
@@ -31,6 +31,7 @@ _SHOWN = 5
 @study_options
 @ON
 @ADDRESS
+@SLURM
 @PROJECT
 @click.option("--dry-run", is_flag=True, help="Show the first trials; run nothing.")
 @click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
@@ -44,6 +45,7 @@ def run(
     *,
     on: str | None,
     address: str | None,
+    slurm: tuple[str, ...],
     place: str | None,
     dry_run: bool,
     plain: bool,
@@ -73,7 +75,7 @@ def run(
     if dry_run:
         _rehearsed(file)
         return 0
-    program = placed(file.program, on, address)
+    program = placed(file.program, on, address, slurm)
     executor = executor_of(program)  # first, so that no study is left behind
     with existing_or_new(place) as project:
         _warn_on_stderr()

@@ -72,7 +72,7 @@ class _Sent:
 
     def numbers(self) -> set[int]:
         """The signals so far."""
-        return self._seen | signal.sigpending()
+        return {*self._seen, *signal.sigpending()}
 
 
 class _Job:

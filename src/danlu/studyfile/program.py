@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import StudyError
 from .function import load_function
 
-_ADDED = {"on", "address"}  # files of version 0.1.0 lack them
+_ADDED = {"on", "address", "slurm"}  # files of version 0.1.0 lack them
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Program:
     trials are asked for and told from outside. `gpus` names the devices to hand out.
     `time_s`, `memory_bytes` and `output_bytes` bound one trial; `grace_s` is how long
     it may take to end when asked to. `pattern` finds metrics in a command's output.
-    `on` names the executor, and `address` the cluster that it uses, if it does.
+    `on` names the executor, `address` the cluster that it uses, if it does, and `slurm`
+    what is asked for each Slurm job.
 
     >>> Program(command=("python", "train.py")).text
     'python train.py'
@@ -42,6 +43,7 @@ class Program:
     pattern: str | None = None
     on: str = "local"
     address: str | None = None
+    slurm: tuple[tuple[str, Any], ...] = ()
 
     @property
     def text(self) -> str:
@@ -91,4 +93,5 @@ def read_program(path: Path) -> Program:
         ) from None
     known["command"] = tuple(known["command"])
     known["gpus"] = tuple(known["gpus"])
+    known["slurm"] = tuple((key, value) for key, value in known.get("slurm", ()))
     return Program(**known)
