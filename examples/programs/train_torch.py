@@ -8,7 +8,7 @@ Alone it trains once with the params below and prints: python train_torch.py
 
 from __future__ import annotations
 
-import os
+from functools import partial
 
 import torch
 from torch import nn
@@ -26,13 +26,14 @@ def main() -> None:
     width = trial.params["width"]
     network = nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1))
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.params["lr"])
-    saved = trial.checkpoint / "state.pt"
+    saved = trial.checkpoints.latest()
     first = 1
-    if saved.exists():  # the trial goes on
-        state = torch.load(saved)
+    if saved is not None:  # the trial goes on
+        state = torch.load(saved.path)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
-        first = state["epoch"] + 1
+        torch.set_rng_state(state["random"])
+        first = saved.step + 1
     for epoch in range(first, (trial.budget or EPOCHS) + 1):
         for batch in train[torch.randperm(len(train))].split(20):
             optimizer.zero_grad()
@@ -40,9 +41,12 @@ def main() -> None:
             optimizer.step()
         with torch.no_grad():
             loss = nn.functional.mse_loss(network(validation), validation.sin())
-        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**state, "epoch": epoch}, saved.with_suffix(".new"))
-        os.replace(saved.with_suffix(".new"), saved)
+        state = {
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        trial.checkpoints.save(epoch, partial(torch.save, state))
         if not trial.report(epoch, val_loss=loss):
             break
 
