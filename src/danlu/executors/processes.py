@@ -102,6 +102,12 @@ def output_offset(folder: Path) -> int:
     return offset if isinstance(offset, int) else 0
 
 
+def host_of(folder: Path) -> str | None:
+    """The name of the machine where the trial was started last, None if none is."""
+    host = _read_process(folder).get("host")
+    return host if isinstance(host, str) else None
+
+
 def end_leftovers(folder: Path) -> None:
     """Kills what is left of a trial's processes on this machine, and waits for it."""
     facts = _read_process(folder)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +15,7 @@ from .base import Event, Executor, Exited, Launch, Outcome, Reported
 from .functions import packed
 from .limits import Limits
 from .local import Local, Train
+from .ray_cluster import connect, disconnect, end_leftovers_elsewhere, first_line
 from .ray_slot import Place, RaySlot, Task
 
 ROOM_S = 15.0  # without a free place in the cluster before the user is told
@@ -82,7 +80,7 @@ class Ray(Executor):
         """Connects to the cluster and asks it for actors, without waiting for them."""
         if self._task is None:
             self._task = self._stated()
-        self._own_cluster |= _connected(self._address)
+        self._own_cluster |= connect(self._address)
         self._fill()
 
     def start(self, launch: Launch) -> None:
@@ -127,8 +125,11 @@ class Ray(Executor):
     def recover(self, launch: Launch) -> Sequence[Event]:
         """What a trial left behind in its folder, when its loop or its node has died.
 
-        Ray ends the actors of a loop that has died, and they their trials.
+        Ray ends the actors of a loop that has died, and they their trials. Processes
+        that may be left on another node are ended first.
         """
+        self.open()
+        end_leftovers_elsewhere(launch.folder.absolute())
         return self._files.recover(launch)
 
     def close(self) -> None:
@@ -145,7 +146,7 @@ class Ray(Executor):
             for slot in self._slots:
                 ray.kill(slot.actor)
             if self._own_cluster:
-                _undisturbed(ray.shutdown)
+                disconnect()
         self._own_cluster = False
         self._slots.clear()
         self._waiting.clear()
@@ -238,7 +239,7 @@ class Ray(Executor):
         if slot.place is None:
             self._false_starts += 1
             if self._false_starts >= FALSE_STARTS:
-                return self._refused(slot, _first_line(error))
+                return self._refused(slot, first_line(error))
         if slot.launch is None:
             return ()
         events = list(self._files.recover(slot.launch))
@@ -308,50 +309,6 @@ class _Waiting:
     told_at_s: float | None
 
 
-def _connected(address: str | None) -> bool:
-    """Connects to a cluster unless there is a connection; whether it did."""
-    try:
-        import ray
-    except ImportError:
-        raise ExecutorError("Ray is missing: pip install 'danlu[ray]'") from None
-    if ray.is_initialized():
-        return False
-    try:
-        _undisturbed(lambda: _init(address))
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ExecutorError(
-            f"no Ray cluster can be used at {address or 'this machine'}: "
-            f"{_first_line(error)}; `ray start --head` starts one, and without an "
-            "address danlu does so itself"
-        ) from error
-    return True
-
-
-def _init(address: str | None) -> None:
-    import ray
-
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-
-
-def _undisturbed(action: Callable[[], object]) -> None:
-    """Does something of Ray's that replaces how signals are handled, and undoes that.
-
-    Ctrl-C and SIGTERM are the loop's.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        action()
-        return
-    kept = {number: signal.getsignal(number) for number in _SIGNALS}
-    try:
-        action()
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
 def _checked_room(
     num_cpus: float, num_gpus: float, resources: Mapping[str, float]
 ) -> dict[str, Any]:
@@ -378,10 +335,10 @@ def _lost_trial(slot: _Slot, error: Exception) -> Exited:
 
 
 def _why(error: Exception) -> str:
-    text = str(error)
-    return "the node died" if "node" in text.lower() else _first_line(error)
+    import ray
 
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    if isinstance(error, ray.exceptions.ActorUnavailableError):
+        return "it does not answer any more"
+    if "node" in str(error).lower():
+        return "its node has died"
+    return first_line(error)

@@ -1,0 +1,101 @@
+"""The connection to a Ray cluster, and what is done on its nodes outside of actors."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import ExecutorError
+from . import processes
+
+ANSWER_S = 10.0  # for a cluster to answer at all: Ray itself would wait two minutes
+LEFTOVERS_S = 20.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def connect(address: str | None) -> bool:
+    """Connects to a cluster unless there is a connection; whether it did.
+
+    Raises:
+        ExecutorError: Ray is missing, or no cluster answers.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ExecutorError("Ray is missing: pip install 'danlu[ray]'") from None
+    if ray.is_initialized():
+        return False
+    try:
+        _check_that_it_listens(address)
+        _undisturbed(lambda: _init(address))
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise ExecutorError(
+            f"no Ray cluster can be used at {address or 'this machine'}: "
+            f"{first_line(error)}; `ray start --head` starts one, and without an "
+            "address danlu does so itself"
+        ) from error
+    return True
+
+
+def disconnect() -> None:
+    """Ends the connection, and the cluster if it was started by it."""
+    import ray
+
+    _undisturbed(ray.shutdown)
+
+
+def end_leftovers_elsewhere(folder: Path) -> None:
+    """Kills what is left of a trial's processes on another node, if that one lives."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    host = processes.host_of(folder)
+    if host in (None, socket.gethostname()):
+        return
+    for node in ray.nodes():
+        if not node["Alive"] or node["NodeManagerHostname"] != host:
+            continue
+        place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        task = ray.remote(processes.end_leftovers).options(
+            num_cpus=0, max_retries=0, scheduling_strategy=place
+        )
+        ray.wait([task.remote(folder)], timeout=LEFTOVERS_S)
+        return
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _init(address: str | None) -> None:
+    import ray
+
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _check_that_it_listens(address: str | None) -> None:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+
+
+def _undisturbed(action: Callable[[], object]) -> None:
+    """Does something of Ray's that replaces how signals are handled, and undoes that.
+
+    Ctrl-C and SIGTERM are the loop's.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        action()
+        return
+    kept = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        action()
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
