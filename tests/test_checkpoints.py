@@ -176,7 +176,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_left_half_written_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".saving-000001-step-1").mkdir()
+    (tmp_path / "saving-000001-step-1").mkdir()
     (tmp_path / "000002-step-2").write_text("without its note")
 
     Checkpoints(tmp_path).save(3, text("three"))
@@ -193,6 +193,16 @@ def test_a_write_that_names_its_file_otherwise_is_told(tmp_path: Path) -> None:
 def test_impossible_settings_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="keep_last is at least 1"):
         Checkpoints("somewhere", **settings)  # type: ignore[arg-type]
+
+
+def test_torch_saves_and_loads(place: str) -> None:
+    torch = pytest.importorskip("torch")
+    Checkpoints(place).save(1, lambda path: torch.save({"epoch": 1}, path))
+
+    latest = Checkpoints(place).latest()
+
+    assert latest is not None
+    assert {"epoch": 1} == torch.load(latest.path)
 
 
 def test_a_live_trial_saves_in_its_checkpoint_folder(tmp_path: Path) -> None:

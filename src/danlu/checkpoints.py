@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 _NAME = re.compile(r"(\d{6,})-step-(\d+)")
-_PARTIAL = ".saving-"
+_PARTIAL = "saving-"  # torch.save refuses names that begin with a dot
 _CHUNK_BYTES = 1 << 20
 
 
