@@ -11,7 +11,9 @@ from tests.faults.loops import Place, wait_until_all_run
 HOUR_S = 3600
 
 
-@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+@pytest.mark.parametrize(
+    "jump_s", [pytest.param(HOUR_S, marks=pytest.mark.slow), -HOUR_S]
+)
 def test_a_clock_that_jumps_costs_its_neighbors_nothing(
     postgres_url: str, tmp_path: Path, jump_s: int
 ) -> None:

@@ -20,7 +20,7 @@ from tests.postgres import Server
 def test_every_loop_goes_on_after_the_server_was_killed(
     postgres_server: Server, postgres_url: str, tmp_path: Path
 ) -> None:
-    place = Place(postgres_url, tmp_path / "trials", 60)
+    place = Place(postgres_url, tmp_path / "trials", 36)
     loops = [place.start(f"loop{n}", "pause=0.05") for n in range(3)]
     wait_until_all_run(loops)
 
