@@ -32,7 +32,9 @@ def cluster() -> Iterator[str]:
     """The address of a cluster of one node with four places."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 4, "num_gpus": 1}
+    )
     yield cluster.address
     ray.shutdown()
     cluster.shutdown()
@@ -84,6 +86,24 @@ def test_ray_holds_the_contract(
     make: Callable[..., Ray], task: Any, slots: int, tmp_path: Path
 ) -> None:
     check_executor(lambda: make(task, slots=slots), tmp_path)
+
+
+def test_trials_share_a_gpu_and_have_the_runtime_environment(
+    make: Callable[..., Ray], tmp_path: Path
+) -> None:
+    shows = 'echo "step=1 loss=$OWN gpu=$CUDA_VISIBLE_DEVICES"'
+    own = {"env_vars": {"OWN": "7"}}
+    executor = make(["bash", "-c", shows], slots=2, num_gpus=0.5, runtime_env=own)
+    events: list[Event] = []
+    executor.start(launch(tmp_path, 0))
+    executor.start(launch(tmp_path, 1))
+    for number in (0, 1):
+        until(executor, events, Exited, number)
+
+    told = [event for event in events if isinstance(event, Reported)]
+    assert [{"loss": 7.0, "gpu": 0.0}] * 2 == [
+        event.reports[0].metrics for event in told
+    ]
 
 
 # Ends

@@ -35,8 +35,7 @@ def connect(address: str | None) -> bool:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ExecutorError(
             f"no Ray cluster can be used at {address or 'this machine'}: "
-            f"{first_line(error)}; `ray start --head` starts one, and without an "
-            "address danlu does so itself"
+            f"{first_line(error)}; {_advice(error)}"
         ) from error
     return True
 
@@ -71,6 +70,12 @@ def first_line(error: Exception) -> str:
     """The first line of what an error says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
+
+
+def _advice(error: BaseException) -> str:
+    if "token" in f"{error} {error.__cause__}".lower():
+        return "it asks for a token, and Ray must know it here: RAY_AUTH_MODE=token"
+    return "`ray start --head` starts one, and without an address danlu does so itself"
 
 
 def _init(address: str | None) -> None:
