@@ -183,6 +183,20 @@ def test_another_executor_follows_a_job_that_still_runs(desk: Desks) -> None:
     assert list(range(1, 31)) == second.steps()
 
 
+def test_a_job_that_the_loop_does_not_know_of_leaves_the_trial_alone(
+    desk: Desks,
+) -> None:
+    bench = desk(COUNTS)
+    launch = bench.launch(last=15, pause=0.2)
+    bench.executor.start(launch)
+    queue, task = bench.executor._queue, bench.executor._task
+    assert task is not None
+    queue.submit(task, launch, bench.executor._parameters)  # as if sbatch had lied
+
+    assert "done" == bench.finish().outcome.value
+    assert list(range(1, 16)) == bench.steps()
+
+
 def test_the_end_of_a_job_whose_loop_had_died_is_found(desk: Desks) -> None:
     first = desk(COUNTS)
     launch = first.launch(last=3, pause=0)
@@ -219,9 +233,18 @@ def test_a_job_that_is_left_and_not_taken_up_is_ended(desk: Desks) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_slurm(), reason="no Slurm with a node free here")
+def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:
+    bench = Desk(Slurm(train, partition="moon"), tmp_path)
+
+    with pytest.raises(ExecutorError, match=r"invalid partition .*: moon"):
+        bench.executor.start(bench.launch())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_slurm(), reason="no Slurm with a node free here")
 def test_a_job_that_slurm_ends_is_preempted_and_goes_on(tmp_path: Path) -> None:
     bench = Desk(Slurm(["bash", "-c", COUNTS], limits=GRACE), tmp_path)
-    bench.executor.start(bench.launch(last=20, pause=0.2))
+    bench.executor.start(bench.launch(last=1000, pause=0.2))
     bench.until(bench.steps)
 
     job = bench.executor._jobs[0].note.job
@@ -229,9 +252,10 @@ def test_a_job_that_slurm_ends_is_preempted_and_goes_on(tmp_path: Path) -> None:
 
     assert "preempted" == bench.finish().outcome.value
     bench.events.clear()
-    bench.executor.start(bench.launch(attempt=2, last=20, pause=0.2))
+    saved = int((tmp_path / "0" / "checkpoint" / "step").read_text())
+    bench.executor.start(bench.launch(attempt=2, last=saved + 3, pause=0.2))
     assert "done" == bench.finish().outcome.value
-    assert bench.steps()[0] > 1
+    assert [saved + 1, saved + 2, saved + 3] == bench.steps()
     bench.executor.close()
 
 

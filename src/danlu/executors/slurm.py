@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +21,12 @@ from .outcome import tail_of
 from .ray_slot import Task
 from .reports import ReportReader
 from .running import Running
-from .slurm_job import ENDED_FILE, read_job_ended
-from .slurm_queue import LocalQueue, Queue, SlurmQueue, last_words
+from .slurm_job import ENDED_FILE, NOTE_FILE, Note, read_job_ended, read_note
+from .slurm_queue import PATIENCE_S, LocalQueue, Queue, SlurmQueue, last_words
 
 FILES_LOOK_S = 0.5  # how often the files of running trials are looked at
 FORCE_S = 30.0  # beyond the grace, before a job is ended by force
 KILL_LOOK_S = 1.0
-NOTE_FILE = "job.json"
 
 
 class Slurm(Executor):
@@ -76,7 +74,7 @@ class Slurm(Executor):
         self._parameters = _stated(partition, time_min, self.limits, parameters or {})
         self._task: Task | None = None
         self._jobs: dict[int, _Job] = {}
-        self._left: dict[int, tuple[Path, _Note]] = {}
+        self._left: dict[int, tuple[Path, Note]] = {}
         self._looked_s = self._asked_s = 0.0
 
     def open(self) -> None:
@@ -103,7 +101,7 @@ class Slurm(Executor):
         launch = _absolute(launch)
         number, folder = launch.trial.number, launch.folder
         self._left.pop(number, None)
-        note = _read_note(folder)
+        note = read_note(folder)
         if note is not None and self._lives(note.job):
             if note.fits(launch) and not (folder / "stop").exists():
                 self._follow(launch, note)
@@ -117,7 +115,7 @@ class Slurm(Executor):
         )
         job = self._queue.submit(self._task, launch, self._parameters)
         attempt, budget = launch.trial.attempt, launch.trial.budget
-        note = _Note(job, attempt, attempt, budget, offset)
+        note = Note(job, attempt, attempt, budget, offset)
         write_json(folder / NOTE_FILE, asdict(note))
         running = Running(
             launch, reports, self._files.output_reader(launch, offset), offset
@@ -159,7 +157,7 @@ class Slurm(Executor):
         A job that still waits or runs is left alone: the next start follows it.
         """
         launch = _absolute(launch)
-        folder, note = launch.folder, _read_note(launch.folder)
+        folder, note = launch.folder, read_note(launch.folder)
         if note is None:
             return self._files.recover(launch)
         if self._lives(note.job):
@@ -181,15 +179,15 @@ class Slurm(Executor):
         for job in self._jobs.values():
             self._queue.kill(job.note.job)
         for folder, note in self._left.values():
-            if _read_note(folder) == note:  # else another loop follows it
+            if read_note(folder) == note:  # else another loop follows it
                 self._queue.kill(note.job)
         self._jobs.clear()
         self._left.clear()
 
-    def _follow(self, launch: Launch, note: _Note) -> None:
+    def _follow(self, launch: Launch, note: Note) -> None:
         """Goes on with a job of an earlier attempt; its reports are read once more."""
         attempt = launch.trial.attempt
-        note = _Note(note.job, note.attempt, attempt, note.budget, note.offset)
+        note = Note(note.job, note.attempt, attempt, note.budget, note.offset)
         write_json(launch.folder / NOTE_FILE, asdict(note))
         reports = ReportReader(launch.folder / "reports.jsonl")
         output = self._files.output_reader(launch, note.offset)
@@ -254,6 +252,11 @@ class Slurm(Executor):
 
     def _lives(self, job: str) -> bool:
         living = self._queue.living()
+        for wait_s in PATIENCE_S:
+            if living is not None:
+                break
+            time.sleep(wait_s)
+            living = self._queue.living()
         if living is None:
             raise ExecutorError("Slurm does not answer: `squeue --me` says why")
         return job in living
@@ -271,44 +274,17 @@ class Slurm(Executor):
             time.sleep(KILL_LOOK_S)
 
 
-@dataclass(frozen=True)
-class _Note:
-    """Which job runs a trial, as `job.json` in its folder keeps it.
-
-    `attempt` is the trial's when the job was submitted, `followed_as` the one of the
-    loop that follows it; `offset` is where its output begins.
-    """
-
-    job: str
-    attempt: int
-    followed_as: int
-    budget: int | None
-    offset: int
-
-    def fits(self, launch: Launch) -> bool:
-        """Whether the job does what is to be done now."""
-        ended = read_job_ended(launch.folder, self.attempt)
-        return ended is None and self.budget == launch.trial.budget
-
-
 @dataclass
 class _Job:
     """A job that is followed; since when it is gone, and when it is ended by force."""
 
-    note: _Note
+    note: Note
     running: Running
     gone_s: float | None = None
     force_at_s: float | None = None
 
 
-def _read_note(folder: Path) -> _Note | None:
-    try:
-        return _Note(**json.loads((folder / NOTE_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _exited(launch: Launch, note: _Note, outcome: Outcome, reason: str) -> Exited:
+def _exited(launch: Launch, note: Note, outcome: Outcome, reason: str) -> Exited:
     tail = tail_of(launch.folder / "output.log", note.offset)
     return Exited(launch.trial.number, outcome, reason, tail)
 

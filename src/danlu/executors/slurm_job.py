@@ -23,7 +23,9 @@ LOOK_S = 0.5
 TIME_IS_OVER = (
     signal.SIGUSR2
 )  # what submitit has Slurm send before a job's time is over
+NOTE_FILE = "job.json"
 ENDED_FILE = "job_ended.json"
+NOTED_WITHIN_S = 60.0  # of the job's start: the loop may be slow, or dead
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,45 @@ class JobEnded:
     reason: str
 
 
+@dataclass(frozen=True)
+class Note:
+    """Which job runs a trial, as `job.json` in its folder keeps it.
+
+    `attempt` is the trial's when the job was submitted, `followed_as` the one of the
+    loop that follows it; `offset` is where its output begins.
+    """
+
+    job: str
+    attempt: int
+    followed_as: int
+    budget: int | None
+    offset: int
+
+    def fits(self, launch: Launch) -> bool:
+        """Whether the job does what is to be done now."""
+        ended = read_job_ended(launch.folder, self.attempt)
+        return ended is None and self.budget == launch.trial.budget
+
+
 def run_job(task: Task, launch: Launch) -> None:
     """Runs a trial to its end, and writes down how it ended."""
     sent = _Sent()
+    if not _is_wanted(launch):
+        return
     try:
         outcome, reason = _Job(task, launch, sent).run()
     except ExecutorError as error:
         outcome, reason = Outcome.FAILED, str(error)
     ended = JobEnded(launch.trial.attempt, outcome.value, reason)
     write_json(launch.folder / ENDED_FILE, asdict(ended))
+
+
+def read_note(folder: Path) -> Note | None:
+    """Which job runs a trial, None where none was submitted."""
+    try:
+        return Note(**json.loads((folder / NOTE_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def read_job_ended(folder: Path, attempt: int) -> JobEnded | None:
@@ -54,6 +86,20 @@ def read_job_ended(folder: Path, attempt: int) -> JobEnded | None:
     except (OSError, ValueError, TypeError):
         return None
     return ended if ended.attempt == attempt else None
+
+
+def _is_wanted(launch: Launch) -> bool:
+    """Whether the loop knows this job: one whose submission went wrong ends at once."""
+    import submitit
+
+    own, attempt = submitit.JobEnvironment().job_id, launch.trial.attempt
+    deadline = time.monotonic() + NOTED_WITHIN_S
+    while time.monotonic() < deadline:
+        note = read_note(launch.folder)
+        if note is not None and note.attempt >= attempt:
+            return note.attempt == attempt and note.job == own
+        time.sleep(LOOK_S)
+    return False
 
 
 class _Sent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +23,8 @@ from .ray_slot import Task
 from .slurm_job import run_job
 
 ANSWER_WITHIN_S = 30.0
+PATIENCE_S = (2.0, 5.0, 10.0)  # between tries when Slurm's controller does not answer
+_NO_ANSWER = re.compile("timed out|contact|connect|temporar", re.IGNORECASE)
 # Jobs in these states have ended; Slurm still lists them for a while.
 _ENDED = {"BF", "CA", "CD", "DL", "F", "NF", "OOM", "PR", "RV", "TO"}
 _OUTCOMES = {
@@ -34,6 +37,16 @@ _OUTCOMES = {
     "DEADLINE": Outcome.OUT_OF_TIME,
     "OUT_OF_MEMORY": Outcome.OUT_OF_MEMORY,
 }
+
+
+_REFUSALS = (
+    subprocess.SubprocessError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    NameError,
+)
 
 
 class Queue(ABC):
@@ -53,26 +66,29 @@ class Queue(ABC):
         Raises:
             ExecutorError: it was refused; the message says why.
         """
+        waits = iter(PATIENCE_S)
+        while True:
+            try:
+                return self._submitted(task, launch, parameters)
+            except _REFUSALS as error:
+                said = " ".join(str(error).split())[-500:]
+                wait_s = next(waits, None) if _NO_ANSWER.search(said) else None
+                if wait_s is None:
+                    raise ExecutorError(
+                        f"the job of trial {launch.trial.number} was refused: {said}; "
+                        f"asked for {dict(parameters)}"
+                    ) from error
+                time.sleep(wait_s)
+
+    def _submitted(
+        self, task: Task, launch: Launch, parameters: Mapping[str, Any]
+    ) -> str:
         import submitit
 
-        try:
-            folder = launch.folder / "job"
-            executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
-            executor.update_parameters(**parameters)
-            return str(executor.submit(run_job, task, launch).job_id)
-        except (
-            subprocess.SubprocessError,
-            OSError,
-            RuntimeError,
-            ValueError,
-            TypeError,
-            NameError,
-        ) as error:
-            said = " ".join(str(error).split())[-500:]
-            raise ExecutorError(
-                f"the job of trial {launch.trial.number} was refused: {said}; "
-                f"asked for {dict(parameters)}"
-            ) from error
+        folder = launch.folder / "job"
+        executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
+        executor.update_parameters(**parameters)
+        return str(executor.submit(run_job, task, launch).job_id)
 
     @abstractmethod
     def check(self) -> None:
