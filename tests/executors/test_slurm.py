@@ -168,7 +168,7 @@ def test_a_killed_trial_is_gone_when_that_is_told(desk: Desks) -> None:
 
 def test_another_executor_follows_a_job_that_still_runs(desk: Desks) -> None:
     first = desk(COUNTS)
-    launch = first.launch(last=30, pause=0.2)
+    launch = first.launch(last=12, pause=0.2)
     first.executor.start(launch)
     first.until(first.steps)
     first.executor._jobs.clear()  # its loop dies here
@@ -176,11 +176,11 @@ def test_another_executor_follows_a_job_that_still_runs(desk: Desks) -> None:
     second = desk(COUNTS)
     second.executor.open()
     left = second.executor.recover(launch)
-    second.executor.start(second.launch(attempt=2, last=30, pause=0.2))
+    second.executor.start(second.launch(attempt=2, last=12, pause=0.2))
     exited = second.finish()
 
     assert ([], "done") == (list(left), exited.outcome.value)
-    assert list(range(1, 31)) == second.steps()
+    assert list(range(1, 13)) == second.steps()
 
 
 def test_a_job_that_the_loop_does_not_know_of_leaves_the_trial_alone(
@@ -292,7 +292,7 @@ STUDY = """
 import sys, danlu
 from danlu.executors import Slurm
 study = danlu.Study("s", "Where?", "loss", {"x": danlu.Float(0, 1)}, trials=1,
-                    fixed={"last": 25, "pause": 0.2})
+                    fixed={"last": 15, "pause": 0.2})
 with danlu.open(sys.argv[1]) as project:
     project.run(study, Slurm(["bash", "-c", sys.argv[2]], cluster="local"))
     trial = project.history(study).trials[0]
@@ -312,8 +312,8 @@ def test_a_job_survives_its_loop(tmp_path: Path) -> None:
 
     said = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert "completed 25\n" == said.stdout
-    assert 25 == len(reports.read_text().splitlines())  # no step was trained twice
+    assert "completed 15\n" == said.stdout
+    assert 15 == len(reports.read_text().splitlines())  # no step was trained twice
 
 
 @pytest.mark.parametrize(
