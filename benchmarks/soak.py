@@ -82,7 +82,6 @@ def soak(database: str, trials: int) -> list[dict[str, float]]:
             watch = Watch(storage, trials)
             project.run(_study(trials), danlu.executors.Inline(_train), watch=watch)
             storage.close()
-        print(f"{_size_bytes(place) / trials:.0f} bytes a trial with its reports")
         return watch.seen
 
 
