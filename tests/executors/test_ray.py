@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 
 from danlu.errors import ExecutorError
@@ -62,6 +63,12 @@ def train(trial: Any) -> None:
 def launch(folder: Path, number: int = 0, x: float = 0.5) -> Launch:
     trial = Trial(number, {"x": x})
     return Launch("s", trial, "loss", folder / str(number))
+
+
+def reported(events: list[Event], number: int) -> Mapping[str, float]:
+    """What the trial's first report says."""
+    own = [event for event in events if event.number == number]
+    return next(event.reports[0].metrics for event in own if hasattr(event, "reports"))
 
 
 def until(
@@ -161,7 +168,7 @@ def test_a_trial_whose_actor_dies_keeps_its_reports_and_has_failed(
         server = psutil.Process().parent()
         if server is not None:
             os.kill(server.ppid(), signal.SIGKILL)
-        trial.report(2, loss=0.25)
+        time.sleep(1000)
 
     executor = make(kill_actor)
     events: list[Event] = []
@@ -172,6 +179,20 @@ def test_a_trial_whose_actor_dies_keeps_its_reports_and_has_failed(
     assert 1 == told[0][0].step
     assert Outcome.FAILED is exited.outcome
     assert "Ray" in exited.reason
+
+
+def test_an_actor_that_died_idle_is_replaced_and_no_trial_has_failed(
+    make: Callable[..., Ray], tmp_path: Path
+) -> None:
+    executor = make(["bash", "-c", "echo step=1 loss=$PPID"])
+    events: list[Event] = []
+    executor.start(launch(tmp_path, 0))
+    until(executor, events, Exited, 0)
+    server = psutil.Process(int(reported(events, 0)["loss"]))
+    os.kill(server.ppid(), signal.SIGKILL)
+    executor.start(launch(tmp_path, 1))
+
+    assert Outcome.DONE is until(executor, events, Exited, 1).outcome
 
 
 def test_a_trial_that_waits_for_a_place_says_so_and_can_be_ended(
@@ -253,7 +274,8 @@ def train(trial):
 
 def kill_one(progress):
     ended = sum(trial.state.ended for trial in progress.history.trials)
-    if ended >= 4 and not killed:
+    midway = all(3 <= trial.step <= 7 for trial in progress.running)
+    if ended >= 4 and len(progress.running) == 4 and midway and not killed:
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
         killed.extend([raylet, *raylet.children(recursive=True)])
         for process in killed:

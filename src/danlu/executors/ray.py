@@ -182,7 +182,8 @@ class Ray(Executor):
         self._fill()
         for slot in self._slots:
             if slot.place and slot.launch is None and self._waiting:
-                slot.launch = self._waiting.popleft().launch
+                waiting = self._waiting.popleft()
+                slot.launch, slot.first = waiting.launch, not waiting.again
                 slot.answer = slot.actor.start.remote(slot.launch)
 
     def _heard(self, wait_s: float) -> list[Event]:
@@ -218,6 +219,7 @@ class Ray(Executor):
             self._hand_out()
             return ()
         events: list[Event] = told
+        slot.first = False
         if events and isinstance(events[-1], Exited):
             slot.launch = slot.force_at_s = None
         return events
@@ -243,9 +245,13 @@ class Ray(Executor):
         if slot.launch is None:
             return ()
         events = list(self._files.recover(slot.launch))
-        if not events or not isinstance(events[-1], Exited):
-            events.append(_lost_trial(slot, error))
-        return events
+        if events and isinstance(events[-1], Exited):
+            return events
+        if slot.first and not events and slot.force_at_s is None:
+            # It may have been dead before the trial came to it.
+            self._waiting.appendleft(_Waiting(slot.launch, None, again=True))
+            return ()
+        return [*events, _lost_trial(slot, error)]
 
     def _drop(self, slot: _Slot) -> None:
         import ray
@@ -292,21 +298,29 @@ class Ray(Executor):
 
 @dataclass(eq=False)
 class _Slot:
-    """An actor; what it was asked last, where it is once it is ready, what it runs."""
+    """An actor; what it was asked last, where it is once it is ready, what it runs.
+
+    `first` while the trial has not been heard of, and no other actor was lost with it.
+    """
 
     actor: Any
     answer: Any
     place: Place | None = None
     launch: Launch | None = None
+    first: bool = False
     force_at_s: float | None = None
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """A trial without an actor, and when the user is to be told of it."""
+    """A trial without an actor, and when the user is to be told of it.
+
+    `again`: it was given to an actor that turned out to be dead.
+    """
 
     launch: Launch
     told_at_s: float | None
+    again: bool = False
 
 
 def _checked_room(
