@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..executors.limits import Limits
     from ..study import Study
 
-JOB_MIN = 60  # how long a Slurm job may take, unless it is stated
+SLURM_TIME_MIN = 60  # how long a Slurm job may take, unless it is stated
 
 
 def executor_of(program: Program) -> Executor:
@@ -69,7 +69,7 @@ def _slurm(program: Program) -> Executor:
         program.train(),
         slots=program.slots,
         partition=parameters.pop("partition", None),
-        time_min=parameters.pop("time_min", JOB_MIN),
+        time_min=parameters.pop("time_min", SLURM_TIME_MIN),
         cluster=parameters.pop("cluster", "slurm"),
         parameters=parameters,
         limits=_limits(program),
