@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danlu.domain import Choice, Domain, Float, Int
+from danlu.domain import LARGEST, Choice, Domain, Float, Int
 from danlu.errors import SpaceError
 from danlu.studyfile import domain, domain_text
 
@@ -94,7 +94,8 @@ def any_domain(draw: st.DrawFn) -> Domain:
         return Choice(options, draw(st.booleans()))
     bounds = draw(st.lists(numbers if kind is Float else st.integers(), min_size=2))
     low, high = min(bounds), max(bounds)
-    return Float(low, high, low > 0) if kind is Float else Int(int(low), int(high))
+    log = 0 < low and high <= LARGEST
+    return Float(low, high, log) if kind is Float else Int(int(low), int(high))
 
 
 @given(any_domain())
