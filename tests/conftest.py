@@ -13,8 +13,8 @@ from hypothesis import settings
 
 from tests.postgres import Server, Unavailable
 
-# The same examples each time, so that what passed here passes elsewhere, and no limit on
-# time: machines are shared. HYPOTHESIS_PROFILE=thorough looks for new ones.
+# The same examples each time, so that what passed here passes elsewhere, and no limit
+# on time: machines are shared. HYPOTHESIS_PROFILE=thorough looks for new ones.
 settings.register_profile("quick", derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
