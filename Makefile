@@ -6,7 +6,7 @@
 #
 # torch comes from where pip looks by default. On Linux that may be the build with all
 # CUDA libraries; for the small one:
-#   make demo PIP_EXTRA_INDEX_URL=(the index of CPU builds that pytorch.org names)
+#   make demo PIP_EXTRA_INDEX_URL=(the index of CPU builds that its install page names)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
