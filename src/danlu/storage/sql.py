@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
 from ..jsontext import dumps, loads
-from ..trial import Kind, Report, State, Trial, check_transition
+from ..trial import Curve, Kind, Report, State, Trial, check_transition
 from . import rows, sqlite
 from . import statements as sql
 from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
@@ -230,21 +230,26 @@ class SqlStorage(Storage):
     def changes(self, study: int, since: int) -> Changes:
         """What is new after version `since`; 0 gives everything."""
         asked = {"study": study, "after": since}
-        found = self._session.read(lambda own: own.execute(sql.NEWS, asked).all())
-        news: dict[int, list[list[Any]]]
-        news = {sql.OF_STUDY: [], sql.OF_TRIAL: [], sql.OF_CURVE: []}
-        for what, *row in found:
-            news[what].append(row)
-        if not news[sql.OF_STUDY]:
-            raise self._no_study(study)
-        by_version, by_number = itemgetter(0), itemgetter(1)
-        changed = sorted(news[sql.OF_TRIAL], key=by_number)
-        grown = sorted(news[sql.OF_CURVE], key=by_version)
-        return Changes(
-            news[sql.OF_STUDY][0][0],
-            tuple(rows.trial_from_row(row[1:]) for row in changed),
-            tuple((row[1], rows.stretch_from(row[2])) for row in grown),
-        )
+
+        def look(connection: Connection) -> Changes:
+            version: int | None = None
+            changed: list[Trial] = []
+            grown: list[tuple[int, int, Mapping[str, Curve]]] = []
+            for what, *row in connection.execute(sql.NEWS, asked):
+                if what == sql.OF_STUDY:
+                    version = row[0]
+                elif what == sql.OF_TRIAL:
+                    changed.append(rows.trial_from_row(row[1:]))
+                else:
+                    grown.append((row[0], row[1], rows.stretch_from(row[2])))
+            if version is None:
+                raise self._no_study(study)
+            changed.sort(key=attrgetter("number"))
+            grown.sort(key=itemgetter(0))
+            stretches = tuple((number, curves) for _, number, curves in grown)
+            return Changes(version, tuple(changed), stretches)
+
+        return self._session.read(look)
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
