@@ -15,9 +15,12 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = {
     "errors": 0,
     "jsontext": 0,
+    "belief": 0,
     "domain": 0,
     "space": 0,
     "trial": 0,
+    "constraint": 0,
+    "transfer": 0,
     "history": 1,
     "samplers.base": 1,
     "schedulers.base": 1,
@@ -26,6 +29,7 @@ LAYERS = {
     "analysis.base": 1,
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too
+    "sequence": 1,
     "samplers": 2,
     "schedulers": 2,
     "study": 2,
@@ -38,6 +42,7 @@ LAYERS = {
     "ask": 4,
     "settle": 4,
     "memory": 4,
+    "earlier": 4,
     "folders": 4,
     "cleanup": 4,
     "interrupts": 4,
@@ -165,8 +170,16 @@ def may_import(module: str, target: str) -> bool:
         return False
     if own != others:
         return own > others
+    if method_folder(module) and method_folder(module) == method_folder(target):
+        return True
     same_package = package(module) == package(target)
     return own in OPEN_LAYERS or (same_package and package(module) in OPEN_PACKAGES)
+
+
+def method_folder(module: str) -> str:
+    """`samplers.gp` for samplers.gp.fit: a method that is a folder of modules."""
+    parts = module.split(".")
+    return ".".join(parts[:2]) if len(parts) > 2 else ""
 
 
 def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
