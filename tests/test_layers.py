@@ -16,17 +16,20 @@ LAYERS = {
     "errors": 0,
     "jsontext": 0,
     "belief": 0,
+    "number": 0,
     "domain": 0,
     "space": 0,
     "trial": 0,
     "constraint": 0,
     "transfer": 0,
+    "ledger": 1,
     "history": 1,
     "samplers.base": 1,
     "schedulers.base": 1,
     "executors.base": 1,
     "storage.base": 1,
     "analysis.base": 1,
+    "samplers.parzen": 1,  # densities, beside the contract that they serve
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too
     "sequence": 1,
@@ -42,7 +45,6 @@ LAYERS = {
     "ask": 4,
     "settle": 4,
     "memory": 4,
-    "earlier": 4,
     "folders": 4,
     "cleanup": 4,
     "interrupts": 4,

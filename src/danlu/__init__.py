@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import client, executors, recipes, samplers, schedulers
     from .analysis.base import Finding, Level
-    from .domain import Choice, Float, Int
+    from .constraint import Constraint
+    from .domain import Belief, Choice, Float, Int
     from .errors import DanluError, SpaceError
     from .executors.base import Executor
     from .history import History, Metric
@@ -31,9 +32,11 @@ _HOMES = {
     "Float": "domain",
     "Int": "domain",
     "Choice": "domain",
+    "Belief": "domain",
     "SearchSpace": "space",
     "Dimension": "space",
     "Metric": "history",
+    "Constraint": "constraint",
     "Study": "study",
     "open": "project",
     "load": "studyfile",
@@ -63,9 +66,11 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "Float",
     "Int",
     "Choice",
+    "Belief",
     "SearchSpace",
     "Dimension",
     "Metric",
+    "Constraint",
     "Study",
     "open",
     "load",

@@ -2,17 +2,18 @@
 
 A domain is `{"float": [low, high], "log": true}`, `{"int": [...]}` or
 `{"choice": [...]}`; a choice with branches is `{"choice": {option: {name: domain}}}`.
+A domain may have a `"belief": {"center": value, "confidence": share}`.
 A sampler or scheduler is its name, or `{"name": ..., setting: value}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
 from . import recipes
-from .domain import Choice, Domain, Float, Int, plain
+from .domain import Belief, Choice, Domain, Float, Int, plain
 from .errors import SpaceError, StudyError
 from .history import Metric
 from .jsontext import json_to_number, number_to_json
@@ -49,6 +50,8 @@ def study_to_json(study: Study) -> dict[str, Any]:
         "baseline": None if study.baseline is None else dict(study.baseline),
         "sampler": part_to_json(study.sampler),
         "scheduler": part_to_json(study.scheduler),
+        **_if_any("constraints", [constraint.text for constraint in study.limits]),
+        **_if_any("learn_from", list(study.learn_from)),
     }
 
 
@@ -59,7 +62,7 @@ def study_from_json(document: Mapping[str, Any]) -> Study:
         StudyError: a field is missing or unknown, or has an impossible value.
     """
     known = {*_PLAIN_FIELDS, "metric", "space", "fixed", "scientific"}
-    known |= {"baseline", "sampler", "scheduler"}
+    known |= {"baseline", "sampler", "scheduler", "constraints", "learn_from"}
     unknown = sorted(set(document) - known)
     if unknown:
         raise StudyError(f"a study has no field {unknown[0]!r}")
@@ -82,10 +85,10 @@ def domain_to_json(domain: Domain) -> dict[str, Any]:
     {'int': [8, 64], 'log': True}
     """
     if isinstance(domain, Choice):
-        return _choice_to_json(domain)
+        return {**_choice_to_json(domain), **_belief_to_json(domain)}
     kind = "float" if isinstance(domain, Float) else "int"
     log = {"log": True} if domain.log else {}
-    return {kind: [domain.low, domain.high], **log}
+    return {kind: [domain.low, domain.high], **log, **_belief_to_json(domain)}
 
 
 def domain_from_json(document: Mapping[str, Any]) -> Domain:
@@ -97,12 +100,14 @@ def domain_from_json(document: Mapping[str, Any]) -> Domain:
     own = dict(document)
     log, ordered = own.pop("log", False), own.pop("ordered", False)
     branches = own.pop("branches", [])
+    belief = Belief(**own.pop("belief")) if "belief" in own else None
     if len(own) == 1 and "choice" in own:
         pairs = [(option, domains_from_json(inner)) for option, inner in branches]
-        return Choice(tuple(own["choice"]), ordered, dict(pairs))
+        return Choice(tuple(own["choice"]), ordered, dict(pairs), belief)
     if len(own) == 1 and own.keys() <= {"float", "int"}:
-        kind, (low, high) = own.popitem()
-        return Float(low, high, log) if kind == "float" else Int(low, high, log)
+        name, (low, high) = own.popitem()
+        kind = Float if name == "float" else Int
+        return kind(low, high, log, belief)
     raise SpaceError(f"no domain: {dict(document)!r}")
 
 
@@ -135,13 +140,7 @@ def sampler_from_json(document: str | Mapping[str, Any]) -> Sampler | str:
     Raises:
         StudyError: no sampler goes by that name, or not with these settings.
     """
-    if isinstance(document, str):
-        recipes.sampler(document)
-        return document
-    own = dict(document)
-    kind = recipes.sampler_class(own.pop("name"))
-    sampler: Sampler = _with_settings(kind, own)
-    return sampler
+    return _part_from_json(document, recipes.sampler, recipes.sampler_class)
 
 
 def scheduler_from_json(document: str | Mapping[str, Any]) -> Scheduler | str:
@@ -150,13 +149,7 @@ def scheduler_from_json(document: str | Mapping[str, Any]) -> Scheduler | str:
     Raises:
         StudyError: no scheduler goes by that name, or not with these settings.
     """
-    if isinstance(document, str):
-        recipes.scheduler(document)
-        return document
-    own = dict(document)
-    kind = recipes.scheduler_class(own.pop("name"))
-    scheduler: Scheduler = _with_settings(kind, own)
-    return scheduler
+    return _part_from_json(document, recipes.scheduler, recipes.scheduler_class)
 
 
 def trial_to_json(trial: Trial) -> dict[str, Any]:
@@ -180,6 +173,18 @@ def trial_from_json(document: Mapping[str, Any]) -> Trial:
     curves = own["curves"].items()
     own["curves"] = {name: _curve_from_json(points) for name, points in curves}
     return Trial(**own)
+
+
+def _if_any(name: str, values: list[str]) -> dict[str, Any]:
+    """Nothing where there is none, so that studies kept before are equal still."""
+    return {name: values} if values else {}
+
+
+def _belief_to_json(domain: Domain) -> dict[str, Any]:
+    belief = domain.belief
+    if belief is None:
+        return {}
+    return {"belief": {"center": belief.center, "confidence": belief.confidence}}
 
 
 def _choice_to_json(choice: Choice) -> dict[str, Any]:
@@ -208,7 +213,16 @@ def _curve_from_json(document: Mapping[str, Any]) -> Curve:
     return Curve.of({step: value for step, value in points if value is not None})
 
 
-def _with_settings(own: type[Part], settings: Mapping[str, Any]) -> Part:
+def _part_from_json(
+    document: str | Mapping[str, Any],
+    named: Callable[[str], Part],
+    class_of: Callable[[str], type[Part]],
+) -> Part | str:
+    if isinstance(document, str):
+        named(document)  # raises where nothing goes by that name
+        return document
+    settings = dict(document)
+    own = class_of(settings.pop("name"))
     try:
         return own(**settings)
     except TypeError as error:

@@ -1,31 +1,58 @@
 """What one hyperparameter may be: a real number, a whole number, or one of several.
 
 A domain maps a value to a place in [0, 1] and back. A `Choice` may bring
-hyperparameters of its own with each option, to any depth.
+hyperparameters of its own with each option, to any depth. `belief` says where the best
+value is expected; it changes what samplers try, not what a domain holds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
 
-import numpy as np
-
 from .errors import SpaceError
 from .jsontext import is_writable, shown
+from .number import DIGITS, as_number, is_whole, rounded, rounded_int, without_numpy
 
 Value: TypeAlias = str | int | float | bool | None
 
-# Floats are given out with 12 significant digits, so that `encode` and `decode` undo
-# each other exactly: the cube's 2**-53 is finer than that over any range of floats.
-DIGITS = 12
 LARGEST = 1e308  # the logarithm of what is larger cannot be undone
 MOST_WHOLE = 10**4000  # Python reads and writes no more than 4300 digits
 NARROW = 10**6  # with high / low - 1 below 1 / NARROW, a logarithm is a straight line
+
+
+@dataclass(frozen=True)
+class Belief:
+    """That the best value lies around `center`, with the probability `confidence`.
+
+    The other values keep the share `1 - confidence`, spread evenly: no value is ruled
+    out. For an unordered choice, "around" means the option itself.
+
+    >>> import danlu
+    >>> lr = danlu.Float(1e-4, 1.0, log=True, belief=danlu.Belief(3e-3))
+    >>> lr.belief
+    Belief(center=0.003, confidence=0.5)
+
+    Raises:
+        SpaceError: `confidence` is not between 0 and 1, both excluded.
+    """
+
+    center: Value
+    confidence: float = 0.5
+
+    def __post_init__(self) -> None:
+        own = self.confidence
+        a_number = isinstance(own, int | float) and not isinstance(own, bool)
+        if not a_number or not 0 < own < 1:
+            raise SpaceError(
+                f"Belief(confidence=...) is between 0 and 1, got {shown(own)}: "
+                "0.5 is a fair guess, 0.9 is nearly sure; to hold a value, fix it"
+            )
+        object.__setattr__(self, "confidence", float(own))
 
 
 @dataclass(frozen=True)
@@ -45,11 +72,13 @@ class Float:
     low: float
     high: float
     log: bool = False
+    belief: Belief | None = None
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             object.__setattr__(self, name, _finite_bound(self, name))
         _check_bounds(self)
+        object.__setattr__(self, "belief", _believed(self.belief, self.admit))
 
     def decode(self, u: float) -> float:
         """The value at `u` in [0, 1]."""
@@ -84,7 +113,7 @@ class Float:
         Raises:
             SpaceError: it is not a number, or outside.
         """
-        number = _as_number(value)
+        number = as_number(value)
         if number is None or not self.low <= number <= self.high:
             raise SpaceError(f"{shown(value)} is not in {self}")
         try:
@@ -108,7 +137,7 @@ class Float:
         return DIGITS - (math.floor(math.log10(span)) if span > 0 else -300)
 
     def _rounded(self, value: float) -> float:
-        return _rounded(value) if self._curved else round(value, self._decimals)
+        return rounded(value) if self._curved else round(value, self._decimals)
 
     def __str__(self) -> str:
         return f"{self.low:g}..{self.high:g}{' log' if self.log else ''}"
@@ -133,11 +162,13 @@ class Int:
     low: int
     high: int
     log: bool = False
+    belief: Belief | None = None
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
             object.__setattr__(self, name, _whole_bound(self, name))
         _check_bounds(self)
+        object.__setattr__(self, "belief", _believed(self.belief, self.admit))
 
     def decode(self, u: float) -> int:
         """The value at `u` in [0, 1]."""
@@ -147,10 +178,10 @@ class Int:
         if u in (0, 1):
             return self.high if u else self.low
         low, high = math.log(self.low), math.log(self.high + 1)
-        value = _rounded_int(math.exp(min(low + u * (high - low), high)))
-        if value <= _rounded_int(self.low):
+        value = rounded_int(math.exp(min(low + u * (high - low), high)))
+        if value <= rounded_int(self.low):
             return self.low
-        return value if value < _rounded_int(self.high) else self.high
+        return value if value < rounded_int(self.high) else self.high
 
     def encode(self, value: int) -> float:
         """The middle of the stretch of [0, 1] that stands for `value`."""
@@ -170,10 +201,10 @@ class Int:
         Raises:
             SpaceError: it is not a whole number, or outside.
         """
-        number = _as_number(value)
+        number = as_number(value)
         if number is None or not self.low <= number <= self.high:
             raise SpaceError(f"{shown(value)} is not in {self}")
-        if not _is_whole(number):
+        if not is_whole(number):
             raise SpaceError(
                 f"{shown(value)} is not in {self}: it is not a whole number"
             )
@@ -215,6 +246,7 @@ class Choice:
     branches: Mapping[Value, Mapping[str, Domain]] = field(
         default_factory=dict, hash=False
     )
+    belief: Belief | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.options, str):
@@ -236,6 +268,7 @@ class Choice:
                 )
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "branches", branches)
+        object.__setattr__(self, "belief", _believed(self.belief, self.admit))
 
     def decode(self, u: float) -> Value:
         """The option at `u` in [0, 1]; every option has an equal stretch."""
@@ -270,8 +303,28 @@ class Choice:
 Domain: TypeAlias = Float | Int | Choice
 
 
+def _believed(belief: object, admit: Callable[[object], Value]) -> Belief | None:
+    """The belief about a domain, with its center as `admit` of the domain keeps it.
+
+    Raises:
+        SpaceError: it is no `Belief`, or its center is outside of the domain.
+    """
+    if belief is None:
+        return None
+    if not isinstance(belief, Belief):
+        raise SpaceError(
+            f"belief is a Belief, got {shown(belief)}: write belief=Belief({belief!r})"
+        )
+    try:
+        return replace(belief, center=admit(belief.center))
+    except SpaceError as error:
+        raise SpaceError(
+            f"the center of a belief is inside its domain: {error}"
+        ) from None
+
+
 def _finite_bound(domain: Float, name: str) -> float:
-    bound = _as_number(getattr(domain, name))
+    bound = as_number(getattr(domain, name))
     if bound is None:
         raise SpaceError(f"Float needs numbers, got {name}={getattr(domain, name)!r}")
     try:
@@ -284,8 +337,8 @@ def _finite_bound(domain: Float, name: str) -> float:
 
 
 def _whole_bound(domain: Int, name: str) -> int:
-    bound = _as_number(getattr(domain, name))
-    if bound is None or not _is_whole(bound):
+    bound = as_number(getattr(domain, name))
+    if bound is None or not is_whole(bound):
         got = f"{name}={getattr(domain, name)!r}"
         raise SpaceError(f"Int needs whole numbers, got {got}: use Float for fractions")
     if abs(bound) > MOST_WHOLE:
@@ -293,10 +346,6 @@ def _whole_bound(domain: Int, name: str) -> int:
             f"Int needs bounds of at most 4000 digits, got a longer {name}"
         )
     return int(bound)
-
-
-def _is_whole(number: int | float) -> bool:
-    return isinstance(number, int) or number.is_integer()
 
 
 def _check_bounds(domain: Float | Int) -> None:
@@ -319,18 +368,6 @@ def _check_options(options: tuple[Value, ...]) -> None:
             raise SpaceError(f"Choice has equal options: {option!r} stands twice")
 
 
-def _as_number(value: object) -> int | float | None:
-    """`value` as a Python number, also from numpy; None for text, bool and the rest."""
-    bare = _without_numpy(value)
-    if isinstance(bare, bool) or not isinstance(bare, int | float):
-        return None
-    return bare
-
-
-def _without_numpy(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def same(left: Value, right: Value) -> bool:
     """Whether two values are equal, without taking True for 1."""
     return left == right and isinstance(left, bool) == isinstance(right, bool)
@@ -342,7 +379,7 @@ def plain(value: object) -> Value:
     Raises:
         SpaceError: it is neither text, nor a finite number, True, False or None.
     """
-    bare = _without_numpy(value)
+    bare = without_numpy(value)
     if isinstance(bare, str) and not is_writable(bare):
         raise SpaceError(f"text must be valid Unicode, got {bare!r}")
     if isinstance(bare, int) and abs(bare) > MOST_WHOLE:
@@ -355,13 +392,3 @@ def plain(value: object) -> Value:
         f"a value must be text, a number, True, False or None, got {bare!r}: "
         "give it a name and look the object up in the training program"
     )
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
-
-
-def _rounded_int(value: float) -> int:
-    """Whole part, to `DIGITS` digits where the number has more."""
-    whole = math.floor(value * (1 + 1e-13))  # exp and log leave 5 as 4.9999999999999
-    return whole if whole < 10**DIGITS else int(_rounded(float(whole)))

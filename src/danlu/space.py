@@ -115,11 +115,11 @@ class SearchSpace:
             if not self._reachable(dimension):
                 continue
             if dimension.path in self.pinned:
-                if _is_active(dimension, values):
+                if is_active(dimension, values):
                     values[dimension.path] = self.pinned[dimension.path]
                 continue
             place = float(next(at))
-            if _is_active(dimension, values):
+            if is_active(dimension, values):
                 if not 0 <= place <= 1:
                     raise SpaceError(f"{dimension.path} is at {place}, not in [0, 1]")
                 values[dimension.path] = dimension.domain.decode(place)
@@ -131,7 +131,7 @@ class SearchSpace:
         Raises:
             SpaceError: `params` are not in the space (see `admit`).
         """
-        values = self._by_path(params)
+        values = self.by_path(params)
         u = np.full(len(self), np.nan)
         for column, dimension in enumerate(self.dimensions):
             if dimension.path in values:
@@ -145,11 +145,47 @@ class SearchSpace:
         Raises:
             SpaceError: a name is unknown, inactive or missing, or a value is outside.
         """
-        return self._by_name(self._by_path(params))
+        return self._by_name(self.by_path(params))
+
+    def by_path(self, params: Params) -> dict[str, Value]:
+        """The value of every active path, pinned ones included.
+
+        >>> import danlu
+        >>> optimizer = danlu.Choice({"sgd": {"lr": danlu.Float(0, 1)}})
+        >>> space = danlu.SearchSpace({"opt": optimizer})
+        >>> space.by_path({"opt": "sgd", "lr": 0.1})
+        {'opt': 'sgd', 'opt=sgd/lr': 0.1}
+
+        Raises:
+            SpaceError: `params` are not in the space (see `admit`).
+        """
+        values: dict[str, Value] = {}
+        for dimension in self._every.values():
+            if not is_active(dimension, values):
+                continue
+            pinned = self.pinned.get(dimension.path)
+            if dimension.name not in params:
+                if dimension.path not in self.pinned:
+                    raise SpaceError(
+                        f"params lack {dimension.name!r} ({dimension.domain})"
+                    )
+                values[dimension.path] = pinned
+                continue
+            try:
+                value = dimension.domain.admit(params[dimension.name])
+            except SpaceError as error:
+                raise SpaceError(f"{dimension.name}: {error}") from None
+            if dimension.path in self.pinned and value != pinned:
+                raise SpaceError(
+                    f"{dimension.name} is held at {pinned!r}, got {value!r}"
+                )
+            values[dimension.path] = value
+        self._check_rest(params, values)
+        return values
 
     def __contains__(self, params: Params) -> bool:
         try:
-            self._by_path(params)
+            self.by_path(params)
         except SpaceError:
             return False
         return True
@@ -185,32 +221,6 @@ class SearchSpace:
     def _by_name(self, values: Mapping[str, Value]) -> dict[str, Value]:
         named = {self._every[path].name: value for path, value in values.items()}
         return {**named, **self.fixed}
-
-    def _by_path(self, params: Params) -> dict[str, Value]:
-        """The value of every active path; raises where `params` do not fit."""
-        values: dict[str, Value] = {}
-        for dimension in self._every.values():
-            if not _is_active(dimension, values):
-                continue
-            pinned = self.pinned.get(dimension.path)
-            if dimension.name not in params:
-                if dimension.path not in self.pinned:
-                    raise SpaceError(
-                        f"params lack {dimension.name!r} ({dimension.domain})"
-                    )
-                values[dimension.path] = pinned
-                continue
-            try:
-                value = dimension.domain.admit(params[dimension.name])
-            except SpaceError as error:
-                raise SpaceError(f"{dimension.name}: {error}") from None
-            if dimension.path in self.pinned and value != pinned:
-                raise SpaceError(
-                    f"{dimension.name} is held at {pinned!r}, got {value!r}"
-                )
-            values[dimension.path] = value
-        self._check_rest(params, values)
-        return values
 
     def _check_rest(self, params: Params, values: Mapping[str, Value]) -> None:
         """Raises for names that are neither active nor fixed."""
@@ -249,7 +259,12 @@ def _walk(
                 yield from _walk(own, path, own_option)
 
 
-def _is_active(dimension: Dimension, values: Mapping[str, Value]) -> bool:
+def is_active(dimension: Dimension, values: Mapping[str, Value]) -> bool:
+    """Whether the choice that a dimension depends on has its option, in `values`.
+
+    >>> is_active(Dimension("opt=sgd/lr", "lr", Float(0, 1), "opt", "sgd"), {})
+    False
+    """
     if dimension.parent is None:
         return True
     return dimension.parent in values and same(

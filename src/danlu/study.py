@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
+from .constraint import Constraint, parsed
 from .domain import Choice, Domain, Float, Int, Value, plain
 from .errors import StudyError, did_you_mean
 from .history import Metric
@@ -34,7 +35,10 @@ class Study:
     `fixed` is handed to every trial unchanged. `baseline` are params to compare with,
     run once beside the search trials, of which there are `trials` in total. `max_steps`
     is the length of a full training in steps, None if only the program knows it.
-    `sampler` and `scheduler` are objects or names.
+    `sampler` and `scheduler` are objects or names. A trial that breaks one of the
+    `constraints` (such as `latency_ms <= 20`) ends as infeasible. `learn_from` names
+    earlier studies of the same project, of the same metric, whose trials samplers may
+    learn from.
 
     >>> import danlu
     >>> study = danlu.Study(
@@ -67,6 +71,8 @@ class Study:
     max_steps: int | None = None
     seed: int = 0
     note: str = ""
+    constraints: Sequence[Constraint | str] = ()
+    learn_from: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -89,6 +95,8 @@ class Study:
         if self.baseline is not None:
             baseline = _params("baseline", self.baseline)
             object.__setattr__(self, "baseline", {**self.fixed, **baseline})
+        object.__setattr__(self, "constraints", _constraints(self.constraints))
+        object.__setattr__(self, "learn_from", _learn_from(self))
 
     @property
     def search_space(self) -> SearchSpace:
@@ -99,6 +107,11 @@ class Study:
     def objective(self) -> Metric:
         """The metric, always as a `Metric`."""
         return self.metric  # type: ignore[return-value]  # made one in __post_init__
+
+    @property
+    def limits(self) -> tuple[Constraint, ...]:
+        """The constraints, always as `Constraint`s."""
+        return self.constraints  # type: ignore[return-value]  # made so in __post_init__
 
     @cached_property
     def arms(self) -> tuple[Params, ...]:
@@ -182,6 +195,33 @@ def _metric(metric: object) -> Metric:
     if isinstance(metric, str):
         return Metric(metric)
     raise StudyError(f"metric is a Metric or the name of one, got {metric!r}")
+
+
+def _constraints(constraints: object) -> tuple[Constraint, ...]:
+    if isinstance(constraints, str):
+        raise StudyError(f"constraints is a list: write [{constraints!r}]")
+    if not isinstance(constraints, Sequence):
+        raise StudyError(f"constraints is a list, got {shown(constraints)}")
+    own = tuple(c if isinstance(c, Constraint) else parsed(c) for c in constraints)
+    for place, constraint in enumerate(own):
+        if constraint in own[:place]:
+            raise StudyError(f"the constraint {str(constraint)!r} stands twice")
+    return own
+
+
+def _learn_from(study: Study) -> tuple[str, ...]:
+    names = study.learn_from
+    if isinstance(names, str):
+        raise StudyError(f"learn_from is a list of studies: write [{names!r}]")
+    if not isinstance(names, Sequence):
+        raise StudyError(f"learn_from is a list of studies, got {shown(names)}")
+    for place, name in enumerate(names):
+        _check_name(name)
+        if name == study.name:
+            raise StudyError(f"study {name!r} cannot learn from itself")
+        if name in names[:place]:
+            raise StudyError(f"learn_from names study {name!r} twice")
+    return tuple(names)
 
 
 def _joined(space: SearchSpace | Mapping[str, Domain], fixed: Params) -> SearchSpace:

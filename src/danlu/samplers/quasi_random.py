@@ -15,6 +15,7 @@ from typing import Literal
 
 from numpy.random import Generator
 
+from ..belief import spread
 from ..errors import SamplerError
 from ..history import History
 from ..sequence import point
@@ -24,6 +25,8 @@ from .base import Sampler, Suggestion
 @dataclass(frozen=True)
 class QuasiRandom(Sampler):
     """Params at the points of a scrambled Sobol or Halton sequence.
+
+    Where the space has beliefs, more of them lie where the best is expected.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -52,4 +55,5 @@ class QuasiRandom(Sampler):
         """The params at the sequence's point number `history.position`."""
         space = history.space
         u = point(self.sequence, len(space), history.seed, history.position)
-        return Suggestion(space.decode(u))
+        (place,) = spread(space, u[None])
+        return Suggestion(space.decode(place))

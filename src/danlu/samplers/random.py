@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
+from ..belief import spread
 from ..history import History
 from .base import Sampler, Suggestion
 
@@ -13,6 +14,8 @@ from .base import Sampler, Suggestion
 @dataclass(frozen=True)
 class Random(Sampler):
     """Params drawn evenly from the search space, each trial on its own.
+
+    Where the space has beliefs, more of them lie where the best is expected.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -24,4 +27,6 @@ class Random(Sampler):
 
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params at a random point of the unit cube."""
-        return Suggestion(history.space.decode(rng.random(len(history.space))))
+        space = history.space
+        (point,) = spread(space, rng.random((1, len(space))))
+        return Suggestion(space.decode(point))

@@ -1,0 +1,102 @@
+"""What a trial must keep to, whatever its loss: a limit for another of its metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .errors import StudyError
+from .jsontext import is_name, shown
+from .trial import Curve
+
+_SIGNS = {"<=": True, ">=": False}
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """That a metric is at most `limit` (`upper=True`), or at least that.
+
+    `text` is how the user wrote it.
+
+    >>> import danlu
+    >>> fast = danlu.Constraint("latency_ms", 20)
+    >>> str(fast), fast.slack(31)
+    ('latency_ms <= 20', 11.0)
+
+    Raises:
+        StudyError: the metric has no name, or the limit is not finite.
+    """
+
+    metric: str
+    limit: float
+    upper: bool = True
+    text: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.metric, str) or not self.metric:
+            raise StudyError(f"a constraint names a metric, got {shown(self.metric)}")
+        if not is_name(self.metric):
+            raise StudyError(
+                f"a constraint's metric is valid Unicode, got {self.metric!r}"
+            )
+        a_number = isinstance(self.limit, int | float) and type(self.limit) is not bool
+        if not a_number or not math.isfinite(self.limit):
+            raise StudyError(
+                f"the limit of {self.metric!r} is a finite number, "
+                f"got {shown(self.limit)}"
+            )
+        object.__setattr__(self, "limit", float(self.limit))
+        if not self.text:
+            sign = "<=" if self.upper else ">="
+            object.__setattr__(self, "text", f"{self.metric} {sign} {self.limit:.12g}")
+
+    def slack(self, value: float) -> float:
+        """By how much `value` is beyond the limit; 0 or less where it keeps to it."""
+        return value - self.limit if self.upper else self.limit - value
+
+    def value(self, curves: Mapping[str, Curve], step: int | None) -> float | None:
+        """The metric of a trial at `step`, at its last report if it has none there.
+
+        A metric that was never reported is None, and so is one that is nan.
+        """
+        curve = curves.get(self.metric)
+        if curve is None or not len(curve):
+            return None
+        (there,) = np.nonzero(curve.steps == step)
+        value = float(curve.values[there[-1] if len(there) else -1])
+        return None if math.isnan(value) else value
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parsed(text: object) -> Constraint:
+    """The constraint that a text like `latency_ms <= 20` states.
+
+    >>> parsed("accuracy >= 0.9").upper
+    False
+
+    Raises:
+        StudyError: it states none.
+    """
+    for sign, upper in _SIGNS.items():
+        if not isinstance(text, str):
+            break
+        metric, found, limit = text.partition(sign)
+        number = _number(limit)
+        if found and metric.strip() and number is not None:
+            return Constraint(metric.strip(), number, upper, " ".join(text.split()))
+    raise StudyError(
+        f"a constraint is a metric, <= or >=, and a number, got {shown(text)}: "
+        "write it like 'latency_ms <= 20'"
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
