@@ -73,10 +73,8 @@ class Connection:
 
     def send(self, message: Spawn | Signal) -> None:
         """Sends one message; a dead server is noticed by `receive`."""
-        try:
+        with suppress(OSError):
             self._wire.send(message)
-        except OSError:
-            return
 
     def receive(self, wait_s: float) -> list[Any]:
         """What the server has told.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ExecutorError
@@ -29,6 +30,11 @@ def prepare(launch: Launch) -> None:
             f"cannot write in the trial's folder {folder}: {error.strerror}; "
             "free the disk or choose another project folder"
         ) from error
+
+
+def absolute(launch: Launch) -> Launch:
+    """The same with an absolute folder: the program may start in another one."""
+    return replace(launch, folder=launch.folder.absolute())
 
 
 def environment(launch: Launch) -> dict[str, str]:

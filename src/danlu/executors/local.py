@@ -21,7 +21,7 @@ from .connection import Connection
 from .ended import Cause, Ended, read_ended
 from .functions import packed
 from .gpus import Gpus
-from .handover import environment, prepare, size_of
+from .handover import absolute, environment, prepare, size_of
 from .limits import Limits
 from .reports import OutputReader, ReportReader
 from .running import Running, exited
@@ -97,7 +97,7 @@ class Local(Executor):
         words = None if self._words is None else filled(self._words, launch)
         if words is not None:
             check_program(words[0], self._workdir)
-        launch = _absolute(launch)
+        launch = absolute(launch)
         prepare(launch)
         connection = self._connected()
         connection.wait_until_ready()
@@ -105,7 +105,7 @@ class Local(Executor):
         number = launch.trial.number
         if self._gpus.names:
             variables["CUDA_VISIBLE_DEVICES"] = self._gpus.take(number)
-        self._running[number] = self._begun(launch)
+        self._running[number] = self.begun(launch)
         trial = launch.trial
         connection.send(
             Spawn(
@@ -141,17 +141,12 @@ class Local(Executor):
 
     def recover(self, launch: Launch) -> Sequence[Event]:
         """What a trial left behind whose loop has died."""
-        launch = _absolute(launch)
+        launch = absolute(launch)
         number, folder = launch.trial.number, launch.folder
         ended = read_ended(folder, launch.trial.attempt)
         processes.end_leftovers(folder)
         offset = processes.output_offset(folder)
-        running = Running(
-            launch,
-            ReportReader(folder / "reports.jsonl"),
-            self.output_reader(launch, offset),
-            offset,
-        )
+        running = self.reread(launch, offset)
         events: list[Event] = []
         running.ended = Ended(number, launch.trial.attempt, 0)
         reported = running.reported()
@@ -182,17 +177,19 @@ class Local(Executor):
             self._connection = Connection(load, importing)
         return self._connection
 
-    def _begun(self, launch: Launch) -> Running:
+    def begun(self, launch: Launch) -> Running:
+        """A trial that starts now: what is in its files already is not news."""
         reports = launch.folder / "reports.jsonl"
+        reader = ReportReader(reports, size_of(reports))
         offset = size_of(launch.folder / "output.log")
-        return Running(
-            launch,
-            ReportReader(reports, size_of(reports)),
-            self.output_reader(launch, offset),
-            offset,
-        )
+        return Running(launch, reader, self._output_reader(launch, offset), offset)
 
-    def output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
+    def reread(self, launch: Launch, offset: int) -> Running:
+        """A trial of an earlier loop: all reports, and the output from `offset` on."""
+        reader = ReportReader(launch.folder / "reports.jsonl")
+        return Running(launch, reader, self._output_reader(launch, offset), offset)
+
+    def _output_reader(self, launch: Launch, offset: int) -> OutputReader | None:
         """Reads metrics from what a command prints; None for a function."""
         if self._words is None:
             return None
@@ -292,16 +289,10 @@ class Local(Executor):
         self._gpus.give(number)
 
 
-def _absolute(launch: Launch) -> Launch:
-    """The same with an absolute folder: the program may be in another one."""
-    folder = launch.folder.absolute()
-    return Launch(launch.study, launch.trial, launch.metric, folder, launch.names)
-
-
 def _checked_words(train: Sequence[str]) -> tuple[str, ...]:
     if isinstance(train, str) or not isinstance(train, Sequence) or not train:
         raise ExecutorError(
-            f"Local runs a Python function or a list of words, got {train!r}: "
+            f"an executor runs a function or a list of words, got {train!r}: "
             "write ['python', 'train.py', '{args}']"
         )
     return tuple(os.fspath(word) for word in train)

@@ -12,11 +12,12 @@ from typing import Any
 
 from ..errors import ExecutorError
 from .base import Event, Executor, Exited, Launch, Outcome, Reported
-from .functions import packed
+from .handover import absolute
 from .limits import Limits
 from .local import Local, Train
 from .ray_cluster import connect, disconnect, end_leftovers_elsewhere, first_line
-from .ray_slot import Place, RaySlot, Task
+from .ray_slot import Place, RaySlot
+from .task import Task, task_of
 
 ROOM_S = 15.0  # without a free place in the cluster before the user is told
 FORCE_S = 5.0  # for an actor to end a trial, before the actor itself is ended
@@ -88,9 +89,7 @@ class Ray(Executor):
         self.open()
         if self._broken:
             raise ExecutorError(self._broken)
-        folder = launch.folder.absolute()
-        there = Launch(launch.study, launch.trial, launch.metric, folder, launch.names)
-        self._waiting.append(_Waiting(there, time.monotonic() + ROOM_S))
+        self._waiting.append(_Waiting(absolute(launch), time.monotonic() + ROOM_S))
         self._hand_out()
 
     def poll(self, deliver: Callable[[Event], None], wait_s: float) -> None:
@@ -152,12 +151,12 @@ class Ray(Executor):
         self._waiting.clear()
 
     def _stated(self) -> Task:
-        function = packed(self._train) if callable(self._train) else None
-        words = None if callable(self._train) else tuple(map(os.fspath, self._train))
         workdir: str | None = str(Path(self._workdir or os.getcwd()).absolute())
         if self._workdir is None and "working_dir" in self._runtime_env:
             workdir = None  # Ray copies that folder to the nodes and starts in it
-        return Task(words, function, self.limits, self._pattern, workdir)
+        return task_of(
+            self._train, limits=self.limits, pattern=self._pattern, workdir=workdir
+        )
 
     def _fill(self) -> None:
         """Asks the cluster for the actors that are missing."""

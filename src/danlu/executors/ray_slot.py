@@ -6,33 +6,16 @@ actor dies, its server ends what still runs.
 
 from __future__ import annotations
 
-import pickle
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..client import LiveTrial
 from .base import Event, Exited, Launch
-from .limits import Limits
 from .local import Local
+from .task import Task, local_for
 
 LISTEN_S = 0.5  # how long one call waits for news; a stop may have to wait as long
 BATCH_S = 0.05  # after the first report, so that a fast reporter fills its calls
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every slot is to run: a command's words, or a pickled training function.
-
-    `workdir` None means the folder that the actor starts in.
-    """
-
-    words: tuple[str, ...] | None
-    function: bytes | None
-    limits: Limits
-    pattern: str | None
-    workdir: str | None
 
 
 @dataclass(frozen=True)
@@ -41,20 +24,6 @@ class Place:
 
     host: str
     node: str
-
-
-class Packed:
-    """A training function on its way, which only the process server is to load."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __call__(self, trial: LiveTrial) -> object:
-        """Runs the function."""
-        return pickle.loads(self._content)(trial)
-
-    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
-        return pickle.loads, (self._content,)
 
 
 class RaySlot:
@@ -106,13 +75,6 @@ class RaySlot:
 
     def _opened(self) -> Local:
         if self._local is None:
-            task = self._task
-            function = None if task.function is None else Packed(task.function)
-            self._local = Local(
-                task.words or function or (),
-                limits=task.limits,
-                pattern=task.pattern,
-                workdir=task.workdir,
-            )
+            self._local = local_for(self._task)
             self._local.open()
         return self._local

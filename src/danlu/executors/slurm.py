@@ -6,23 +6,21 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ExecutorError
 from .base import Event, Executor, Exited, Launch, Outcome, Reported
 from .ended import Ended, write_json
-from .functions import packed
-from .handover import prepare, size_of
+from .handover import absolute, prepare
 from .limits import Limits
 from .local import Local, Train
 from .outcome import tail_of
-from .ray_slot import Task
-from .reports import ReportReader
 from .running import Running
 from .slurm_job import ENDED_FILE, NOTE_FILE, Note, read_job_ended, read_note
 from .slurm_queue import PATIENCE_S, LocalQueue, Queue, SlurmQueue, last_words
+from .task import Task, task_of
 
 FILES_LOOK_S = 0.5  # how often the files of running trials are looked at
 FORCE_S = 30.0  # beyond the grace, before a job is ended by force
@@ -87,10 +85,11 @@ class Slurm(Executor):
             ) from None
         self._queue.check()
         if self._task is None:
-            function = packed(self._train) if callable(self._train) else None
-            words = None if callable(self._train) else tuple(self._train)
-            self._task = Task(
-                words, function, self.limits, self._pattern, self._workdir
+            self._task = task_of(
+                self._train,
+                limits=self.limits,
+                pattern=self._pattern,
+                workdir=self._workdir,
             )
 
     def start(self, launch: Launch) -> None:
@@ -98,7 +97,7 @@ class Slurm(Executor):
         self.open()
         if self._task is None:
             return
-        launch = _absolute(launch)
+        launch = absolute(launch)
         number, folder = launch.trial.number, launch.folder
         self._left.pop(number, None)
         note = read_note(folder)
@@ -109,17 +108,11 @@ class Slurm(Executor):
             self._end(note.job)
         prepare(launch)
         (folder / ENDED_FILE).unlink(missing_ok=True)
-        offset = size_of(folder / "output.log")
-        reports = ReportReader(
-            folder / "reports.jsonl", size_of(folder / "reports.jsonl")
-        )
+        running = self._files.begun(launch)
         job = self._queue.submit(self._task, launch, self._parameters)
         attempt, budget = launch.trial.attempt, launch.trial.budget
-        note = Note(job, attempt, attempt, budget, offset)
+        note = Note(job, attempt, attempt, budget, running.output_offset)
         write_json(folder / NOTE_FILE, asdict(note))
-        running = Running(
-            launch, reports, self._files.output_reader(launch, offset), offset
-        )
         self._jobs[number] = _Job(note, running)
 
     def poll(self, deliver: Callable[[Event], None], wait_s: float) -> None:
@@ -156,7 +149,7 @@ class Slurm(Executor):
 
         A job that still waits or runs is left alone: the next start follows it.
         """
-        launch = _absolute(launch)
+        launch = absolute(launch)
         folder, note = launch.folder, read_note(launch.folder)
         if note is None:
             return self._files.recover(launch)
@@ -186,12 +179,9 @@ class Slurm(Executor):
 
     def _follow(self, launch: Launch, note: Note) -> None:
         """Goes on with a job of an earlier attempt; its reports are read once more."""
-        attempt = launch.trial.attempt
-        note = Note(note.job, note.attempt, attempt, note.budget, note.offset)
+        note = replace(note, followed_as=launch.trial.attempt)
         write_json(launch.folder / NOTE_FILE, asdict(note))
-        reports = ReportReader(launch.folder / "reports.jsonl")
-        output = self._files.output_reader(launch, note.offset)
-        running = Running(launch, reports, output, note.offset)
+        running = self._files.reread(launch, note.offset)
         self._jobs[launch.trial.number] = _Job(note, running)
 
     def _look(self, deliver: Callable[[Event], None]) -> bool:
@@ -287,11 +277,6 @@ class _Job:
 def _exited(launch: Launch, note: Note, outcome: Outcome, reason: str) -> Exited:
     tail = tail_of(launch.folder / "output.log", note.offset)
     return Exited(launch.trial.number, outcome, reason, tail)
-
-
-def _absolute(launch: Launch) -> Launch:
-    folder = launch.folder.absolute()
-    return Launch(launch.study, launch.trial, launch.metric, folder, launch.names)
 
 
 def _queue(cluster: str) -> Queue:

@@ -16,13 +16,10 @@ from pathlib import Path
 from ..errors import ExecutorError
 from .base import Event, Exited, Launch, Outcome, Reported
 from .ended import write_json
-from .local import Local
-from .ray_slot import Packed, Task
+from .task import Task, local_for
 
 LOOK_S = 0.5
-TIME_IS_OVER = (
-    signal.SIGUSR2
-)  # what submitit has Slurm send before a job's time is over
+TIME_IS_OVER = signal.SIGUSR2  # submitit has Slurm send it before a job's time is over
 NOTE_FILE = "job.json"
 ENDED_FILE = "job_ended.json"
 NOTED_WITHIN_S = 60.0  # of the job's start: the loop may be slow, or dead
@@ -127,13 +124,7 @@ class _Job:
     def __init__(self, task: Task, launch: Launch, sent: _Sent) -> None:
         self._launch = launch
         self._sent = sent
-        function = None if task.function is None else Packed(task.function)
-        self._local = Local(
-            task.words or function or (),
-            limits=task.limits,
-            pattern=task.pattern,
-            workdir=task.workdir,
-        )
+        self._local = local_for(task)
         self._reported = False
         self._exited: Exited | None = None
 

@@ -19,8 +19,8 @@ import psutil
 
 from ..errors import ExecutorError
 from .base import Launch, Outcome
-from .ray_slot import Task
 from .slurm_job import run_job
+from .task import Task
 
 ANSWER_WITHIN_S = 30.0
 PATIENCE_S = (2.0, 5.0, 10.0)  # between tries when Slurm's controller does not answer
@@ -37,8 +37,6 @@ _OUTCOMES = {
     "DEADLINE": Outcome.OUT_OF_TIME,
     "OUT_OF_MEMORY": Outcome.OUT_OF_MEMORY,
 }
-
-
 _REFUSALS = (
     subprocess.SubprocessError,
     OSError,

@@ -73,8 +73,7 @@ def _detach(spawn: Spawn) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, standard in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(descriptor, standard)
-    for stream in ("stdout", "stderr"):
-        descriptor = 1 if stream == "stdout" else 2
+    for descriptor, stream in ((1, "stdout"), (2, "stderr")):
         text = open(  # noqa: SIM115  # open until the process ends
             descriptor,
             "w",
