@@ -42,7 +42,8 @@ def test_status_json_holds_the_numbers(danlu: Danlu, done: Path) -> None:
     said = danlu("status", "--json").json
     assert (said["study"], said["state"], said["ended"]) == ("bowl", "done", 3)
     assert said["counts"]["completed"] == 3
-    assert said["best"]["value"] == pytest.approx(said["best"]["value"])
+    values = [danlu("trial", "show", n, "--json").json["value"] for n in range(3)]
+    assert said["best"]["value"] == min(values)
     assert (said["running"], said["lost"]) == ([], [])
 
 
@@ -176,5 +177,20 @@ def test_doctor_finds_a_sound_machine(danlu: Danlu, tmp_path: Path) -> None:
     said = danlu("doctor")
     assert said.code == 0
     names = [line.split()[1] for line in said.out.splitlines()]
-    assert names == ["versions", "storage", "disk", "processes", "gpu", "clock"]
+    looked_at = ["versions", "storage", "database", "disk"]
+    assert names == [*looked_at, "processes", "gpu", "clock"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_names_a_database_with_a_torn_page(danlu: Danlu, done: Path) -> None:
+    path = done / ".danlu" / "danlu.db"
+    content = bytearray(path.read_bytes())
+    content[4096 : 2 * 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+
+    said = danlu("doctor")
+
+    assert said.code == 1
+    (line,) = [line for line in said.out.splitlines() if "database" in line[9:18]]
+    assert line.startswith("problem")
+    assert f"{path} is damaged" in line

@@ -14,6 +14,7 @@ from danlu import Float, State, Study
 from danlu.client import LiveTrial
 from danlu.errors import StorageError, StorageFormat
 from danlu.executors import Inline
+from danlu.storage.sqlite import CHECKED_BYTES, check_whole
 
 PAGE_BYTES = 4096
 
@@ -72,6 +73,19 @@ def test_a_torn_page_is_never_written_over(file: Path) -> None:
         with suppress(StorageError), danlu.open(file) as project:
             names = [own.name for own in project.studies()]
             assert ["whole"] == names
+
+
+def test_a_large_file_is_read_through_when_that_is_asked_for(file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE large (content BLOB)")
+        database.execute("INSERT INTO large VALUES (zeroblob(?))", (CHECKED_BYTES,))
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    check_whole(file)
+    _write_anew(file, _torn(file.read_bytes(), PAGE_BYTES, "noise"))
+
+    with pytest.raises(StorageFormat, match="is damaged"):
+        check_whole(file)
 
 
 def _known(file: Path) -> object:

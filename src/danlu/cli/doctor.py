@@ -16,10 +16,21 @@ import click
 
 from .options import JSON, PROJECT
 from .place import database, is_address
-from .words import show_json
+from .words import show_json, size
 
-_NEEDED = ("numpy", "scipy", "sqlalchemy", "alembic", "click", "pyyaml", "cloudpickle")
-_EXTRA = ("torch", "pyarrow", "ray")
+_NEEDED = (
+    "alembic",
+    "click",
+    "cloudpickle",
+    "jinja2",
+    "numpy",
+    "psutil",
+    "pyyaml",
+    "rich",
+    "scipy",
+    "sqlalchemy",
+)
+_EXTRA = ("torch", "ray", "submitit", "fsspec", "psycopg", "pyarrow")
 _NVIDIA, _DEVICES = Path("/proc/driver/nvidia/gpus"), Path("/dev")
 _LITTLE_BYTES = 10**9
 _PATIENCE_S = 60.0
@@ -38,12 +49,16 @@ class Check:
 @JSON
 @PROJECT
 def doctor(as_json: bool, place: str | None) -> int:
-    """Check versions, storage, disk, processes, GPUs and clock; 1 on a problem."""
+    """Check versions, storage, database, disk, processes, GPUs and clock.
+
+    Reads all of the project's database. Exit code 1 on a problem.
+    """
     server = place if place and is_address(place) else None
     folder = _nearest(Path.cwd() if server else database(place).parent)
     checks = [
         _safely("versions", _versions),
         _safely("storage", lambda: _server(server) if server else _storage(folder)),
+        *([] if server else [_safely("database", lambda: _database(database(place)))]),
         _safely("disk", lambda: _disk(folder)),
         _safely("processes", _processes),
         _safely("gpu", _gpus),
@@ -97,6 +112,19 @@ def _storage(folder: Path) -> Check:
     return Check("storage", "ok", message)
 
 
+def _database(path: Path) -> Check:
+    """Reads all of the project's file: opening it does so only while it is small."""
+    from ..storage.sqlite import check_whole
+
+    if not path.is_file():
+        return Check("database", "ok", f"none yet at {path}")
+    began_s = time.perf_counter()
+    check_whole(path)
+    took_s = time.perf_counter() - began_s
+    read = f"all {size(path.stat().st_size)} of {path} read in {took_s:.1f} s"
+    return Check("database", "ok", f"{read}: no page is damaged")
+
+
 def _server(address: str) -> Check:
     from ..project import open as open_project
 
@@ -104,16 +132,14 @@ def _server(address: str) -> Check:
     with open_project(address) as project:
         count = len(project.studies())
     took_ms = 1000 * (time.perf_counter() - began_s)
-    message = f"the database server answered in {took_ms:.0f} ms; {count} studies"
+    message = f"the database server answered in {took_ms:.0f} ms; studies: {count}"
     return Check("storage", "ok", message)
 
 
 def _disk(folder: Path) -> Check:
-    from ..studyfile.quantities import size_text
-
     free = shutil.disk_usage(folder).free
     level = "ok" if free >= _LITTLE_BYTES else "notice"
-    return Check("disk", level, f"{size_text(free)} free in {folder}")
+    return Check("disk", level, f"{size(free)} free in {folder}")
 
 
 def _processes() -> Check:

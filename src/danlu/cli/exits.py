@@ -1,7 +1,7 @@
 """Exit codes, and errors as sentences.
 
-0 done, 1 the study or the machine failed, 2 wrong use, 3 a gate was not met, 4 the
-budget is used up without a result, 75 busy: try again, 130 and 143 interrupted.
+0 done, 1 the study or the machine failed, 2 wrong use, 4 the budget is used up without
+a result, 75 busy: try again, 130 and 143 interrupted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def exit_code(command: Callable[[], Any], *, debug: bool = False) -> int:
     """What `command` ended with; an error becomes a sentence on stderr."""
     try:
         code = command()
-        _flush()
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
@@ -77,7 +77,3 @@ def _told(error: Exception, debug: bool) -> int:
             err=True,
         )
     return code_of(error)
-
-
-def _flush() -> None:
-    sys.stdout.flush()

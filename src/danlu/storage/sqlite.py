@@ -21,7 +21,7 @@ from .tables import HEAD, metadata
 
 APPLICATION_ID = 0x64616E6C  # "danl", in the header of every file of ours
 BUSY_S = 60.0  # how long to wait for other writers; each holds the lock for < 1 ms
-CHECKED_BYTES = 16 * 2**20  # files up to this size are read through, in about 0.2 s
+CHECKED_BYTES = 16 * 2**20  # up to this size opening reads all, in about 0.2 s
 _DAMAGE = ("database disk image is malformed", "malformed", "file is not a database")
 _MAGIC = b"SQLite format 3\x00"
 
@@ -44,10 +44,22 @@ def open_file(path: Path) -> Engine:
     if not os.path.exists(path):
         _make(path)
     _check_header(path)
-    _check_pages(path)
+    if path.stat().st_size <= CHECKED_BYTES:
+        _check_pages(path)
     engine = _engine(path)
     _set_up(engine)
     return engine
+
+
+def check_whole(path: Path) -> None:
+    """Reads all of the file `path`, however large it is.
+
+    Raises:
+        StorageFormat: the file is not a danlu database, or damaged.
+        StorageError: the file cannot be read.
+    """
+    _check_header(path)
+    _check_pages(path)
 
 
 def _engine(path: Path) -> Engine:
@@ -164,8 +176,6 @@ def _check_header(path: Path) -> None:
 
 def _check_pages(path: Path) -> None:
     """Raises if a page is torn: SQLite alone would read other values from it."""
-    if path.stat().st_size > CHECKED_BYTES:
-        return
     connection = sqlite3.connect(path, timeout=BUSY_S)
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
