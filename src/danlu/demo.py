@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,7 @@ def train(trial: LiveTrial) -> None:
     images, labels, val_images, val_labels = _digits()
     model = _network(trial)
     optimizer = _optimizer(trial, model)
-    checkpoint = trial.checkpoint / "state.pt"
-    epochs_done = _restore(checkpoint, model, optimizer)
+    epochs_done = _restore(trial, model, optimizer)
     for epoch in range(epochs_done + 1, EPOCHS + 1):
         shuffled = torch.Generator().manual_seed(trial.seed + epoch)
         order = torch.randperm(len(images), generator=shuffled)
@@ -77,9 +77,8 @@ def train(trial: LiveTrial) -> None:
             loss.backward()
             optimizer.step()
             total += loss.item() * len(batch)
-        _save(
-            checkpoint, epoch, model, optimizer
-        )  # first the checkpoint, then the report
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        trial.checkpoints.save(epoch, partial(torch.save, state))
         val_loss, val_error = _validated(model, val_images, val_labels)
         train_loss = total / len(images)
         if not trial.report(
@@ -196,25 +195,17 @@ def _validated(model: Any, images: Any, labels: Any) -> tuple[float, float]:
     return loss, error
 
 
-def _save(path: Path, epoch: int, model: Any, optimizer: Any) -> None:
-    import torch
-
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    fresh = path.with_suffix(".new")
-    torch.save({"epoch": epoch, **state}, fresh)
-    fresh.replace(path)
-
-
-def _restore(path: Path, model: Any, optimizer: Any) -> int:
+def _restore(trial: LiveTrial, model: Any, optimizer: Any) -> int:
     """The epochs that the checkpoint holds; 0 without one."""
     import torch
 
-    if not path.exists():
+    saved = trial.checkpoints.latest()
+    if saved is None:
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(saved.path, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["epoch"])
+    return saved.step
 
 
 def _check_installed() -> None:

@@ -277,6 +277,7 @@ def merge(earlier: Curve | None, later: Curve) -> Curve:
     return Curve(steps[order], values[order])
 
 
+# `client.py` has this check too: it imports nothing of danlu, and has its own error.
 def _checked_step(step: object) -> int:
     try:
         whole = operator.index(step)  # type: ignore[arg-type]

@@ -100,8 +100,7 @@ def _batch_size(study: Study) -> Finding | None:
 
 def _scientific_optimizer(study: Study) -> Finding | None:
     """D6: optimizer hyperparameters are rarely scientific."""
-    scientific = [d for d in _varied(study) if study.role(d.path) == "scientific"]
-    paths = _paths(scientific, _OPTIMIZER)
+    paths = _paths(_scientific(study), _OPTIMIZER)
     if not paths:
         return None
     return Finding(
@@ -123,8 +122,7 @@ def _fixed_optimizer(study: Study) -> Finding | None:
         for dimension in study.search_space.dimensions
         if _single(dimension.domain) and _is(dimension.name, _OPTIMIZER, _DECAY)
     ]
-    scientific = [d for d in _varied(study) if study.role(d.path) == "scientific"]
-    compared = _paths(scientific, _ARCHITECTURE, _BATCH, _REGULARIZER)
+    compared = _paths(_scientific(study), _ARCHITECTURE, _BATCH, _REGULARIZER)
     if not fixed or not compared:
         return None
     return Finding(
@@ -142,10 +140,8 @@ def _scientific_strength(study: Study) -> Finding | None:
     """D6: a regularizer's strength is nuisance, its use is scientific."""
     paths = [
         dimension.path
-        for dimension in _varied(study)
-        if study.role(dimension.path) == "scientific"
-        and _is(dimension.name, _STRENGTH)
-        and not isinstance(dimension.domain, Choice)
+        for dimension in _scientific(study)
+        if _is(dimension.name, _STRENGTH) and not isinstance(dimension.domain, Choice)
     ]
     if not paths:
         return None
@@ -285,6 +281,11 @@ def _fixed_limits(study: Study) -> Finding | None:
 def _varied(study: Study) -> list[Dimension]:
     """The dimensions that have more than one value."""
     return [d for d in study.search_space.dimensions if not _single(d.domain)]
+
+
+def _scientific(study: Study) -> list[Dimension]:
+    """The dimensions whose effect the study is about."""
+    return [d for d in _varied(study) if study.role(d.path) == "scientific"]
 
 
 def _single(domain: Domain) -> bool:

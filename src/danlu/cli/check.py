@@ -59,6 +59,8 @@ def check(
 
 def described(study: Study) -> str:
     """A study in words: its goal, and its space with the roles."""
+    from ..studyfile import domain_text
+
     lines = [f"study   {study.name}", f"goal    {study.goal}"]
     metric = study.objective
     direction = "larger" if metric.maximize else "smaller"
@@ -68,8 +70,6 @@ def described(study: Study) -> str:
     size = combinations(study.search_space.domains)
     shown = "" if size is None else f" with {plural(size, 'combination')}"
     lines.append(f"trials  {study.trials}{arms}, over {space}{shown}")
-    from ..studyfile import domain_text
-
     rows = [
         (dimension.path, domain_text(dimension.domain), study.role(dimension.path))
         for dimension in study.search_space.dimensions

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DanluError, StudyError
-from ..studyfile import Program, StudyFile
+from ..studyfile import Program, StudyFile, read_value
+from .stated import pair
 
 if TYPE_CHECKING:
     from ..domain import Value
@@ -105,16 +106,9 @@ def placed(
         program = replace(program, address=address)
     if slurm and program.on != "slurm":
         raise StudyError(f"--slurm {slurm[0]} needs Slurm: add --on slurm")
-    return replace(program, slurm=tuple(map(_pair, slurm))) if slurm else program
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    from ..studyfile import read_value
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise StudyError(f"--slurm {text!r} needs the form key=value")
-    return name, read_value(value)
+    given = [pair(text, "--slurm") for text in slurm]
+    parameters = tuple((name, read_value(value)) for name, value in given)
+    return replace(program, slurm=parameters) if slurm else program
 
 
 def check_words(file: StudyFile) -> None:

@@ -68,6 +68,18 @@ def stated(
     return build(document, folder)
 
 
+def pair(text: str, option: str) -> tuple[str, str]:
+    """The name and the value in `name=value`, as given to `option`.
+
+    Raises:
+        StudyError: there is no name, or no value.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise StudyError(f"{option} {text!r} needs the form name=value")
+    return name.strip(), value.strip()
+
+
 def _begin(
     target: str | None, words: Sequence[str] | None, has_params: bool
 ) -> tuple[Document, Path]:
@@ -129,10 +141,10 @@ def _changes(
     """Every option given, as key, value and how it was written."""
     changes: list[tuple[tuple[str, ...], Any, str]] = []
     for text in options["params"]:
-        name, domain = _pair(text, "-p")
+        name, domain = pair(text, "-p")
         changes.append((("space", name), domain, f"-p {name}"))
     for text in options["settings"]:
-        name, value = _pair(text, "--set")
+        name, value = pair(text, "--set")
         changes.append((tuple(name.split(".")), read_value(value), f"--set {name}"))
     if options["scientific"]:
         changes.append((("scientific",), list(options["scientific"]), "--scientific"))
@@ -144,13 +156,6 @@ def _changes(
         if options[option] is not None:
             changes.append((key, options[option], written))
     return changes
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise StudyError(f"{option} {text!r} needs the form name=value")
-    return name.strip(), value.strip()
 
 
 def _with_defaults(document: Document) -> Document:
