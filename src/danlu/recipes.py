@@ -21,6 +21,7 @@ Part = TypeVar("Part", Sampler, Scheduler)
 _SAMPLERS: Mapping[str, type[Sampler]] = {
     "quasi_random": samplers.QuasiRandom,
     "random": samplers.Random,
+    "tpe": samplers.TPE,
     "grid": samplers.Grid,
     "fixed": samplers.Fixed,
 }

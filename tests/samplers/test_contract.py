@@ -7,7 +7,7 @@ import pytest
 
 from danlu.domain import Choice, Float, Int
 from danlu.history import History, Metric
-from danlu.samplers import Fixed, Grid, QuasiRandom, Random, Sampler
+from danlu.samplers import TPE, Fixed, Grid, QuasiRandom, Random, Sampler
 from danlu.space import Params, SearchSpace
 from danlu.trial import Curve, State, Trial
 
@@ -41,6 +41,7 @@ def samplers(space: SearchSpace) -> list[Sampler]:
     """Every sampler, able to work on `space`: a new one is one row."""
     return [
         Random(),
+        TPE(start=1),
         QuasiRandom(),
         QuasiRandom("halton"),
         Grid(levels=3),

@@ -5,5 +5,6 @@ from .fixed import Fixed
 from .grid import Grid
 from .quasi_random import QuasiRandom
 from .random import Random
+from .tpe import TPE
 
-__all__ = ["Fixed", "Grid", "QuasiRandom", "Random", "Sampler", "Suggestion"]
+__all__ = ["TPE", "Fixed", "Grid", "QuasiRandom", "Random", "Sampler", "Suggestion"]
