@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+import danlu
+from benchmarks.protocol import Run, answers, domains, study
+from danlu import Choice, Float, Int, State
+from danlu.recipes import sampler
+
+SPACE: list[dict[str, Any]] = [
+    {"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "log": True},
+    {"name": "booster", "type": "cat", "choices": ["linear", "tree", "dart"]},
+    {
+        "name": "depth",
+        "type": "int",
+        "low": 1,
+        "high": 15,
+        "log": False,
+        "cond": {"parent": "booster", "in": ["tree", "dart"]},
+    },
+]
+INIT = {"space": SPACE, "seed": 3, "max_trials": 8, "direction": "minimize"}
+
+
+def said(*messages: dict[str, Any], name: str = "quasi_random") -> list[Any]:
+    return list(answers(map(json.dumps, messages), sampler(name)))
+
+
+def test_an_entry_with_a_condition_stands_in_the_branch_of_each_option() -> None:
+    depth = Int(1, 15)
+
+    assert {
+        "lr": Float(1e-5, 0.1, log=True),
+        "booster": Choice(
+            {"linear": {}, "tree": {"depth": depth}, "dart": {"depth": depth}}
+        ),
+    } == domains(SPACE)
+
+
+def test_a_run_is_asked_and_told_line_by_line() -> None:
+    tell = {"tell": {"id": 0, "value": 0.5, "cost": 1.0, "curve": None}}
+
+    ready, asked, told = said({"init": INIT}, {"ask": {}}, tell, {"stop": {}})
+
+    assert ready == told == {"ok": True}
+    assert 0 == asked["id"]
+    assert asked["config"] in study(INIT, "random").search_space
+
+
+def test_trials_are_asked_for_while_others_run() -> None:
+    asks: list[dict[str, Any]] = [{"ask": {}}] * 3
+    tell = {"tell": {"id": 1, "value": 0.5}}
+
+    _, *asked = said({"init": INIT}, *asks, tell, {"ask": {}})
+
+    assert [0, 1, 2, None, 3] == [answer.get("id") for answer in asked]
+
+
+def test_the_points_are_those_of_the_flow() -> None:
+    asked = [
+        answer["config"] for answer in said({"init": INIT}, *[{"ask": {}}] * 4)[1:]
+    ]
+
+    with danlu.open(":memory:") as project:
+        statement = study(INIT, "quasi_random")
+        expected = [project.ask(statement).params for _ in range(4)]  # type: ignore[union-attr]
+
+    assert expected == asked
+
+
+def test_a_new_init_begins_anew() -> None:
+    first, again = (said({"init": INIT}, {"ask": {}}, name="random") for _ in range(2))
+    both = said({"init": INIT}, {"ask": {}}, {"init": INIT}, {"ask": {}}, name="random")
+
+    assert [*first, *again] == both
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_without_a_finite_value_a_trial_is_infeasible(value: float | None) -> None:
+    run = Run(study(INIT, "random"))
+    run.ask()
+
+    run.tell(0, value)
+
+    assert State.INFEASIBLE is run.history().trials[0].state
+
+
+def test_what_was_told_is_what_the_sampler_sees() -> None:
+    run = Run(study(INIT, "random"))
+    for value in (0.5, 0.25):
+        run.tell(run.ask().number, value)
+    run.ask()
+
+    _, losses = run.history().observed()
+
+    assert ([0.5, 0.25], 1) == (losses.tolist(), len(run.history().pending()))
+
+
+def test_a_message_out_of_turn_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="'ask' came before any init"):
+        said({"ask": {}})
+    with pytest.raises(RuntimeError, match="no verb 'sing': init, ask, tell or stop"):
+        said({"init": INIT}, {"sing": {}})
