@@ -22,6 +22,7 @@ _SAMPLERS: Mapping[str, type[Sampler]] = {
     "quasi_random": samplers.QuasiRandom,
     "random": samplers.Random,
     "tpe": samplers.TPE,
+    "cma_es": samplers.CmaEs,
     "grid": samplers.Grid,
     "fixed": samplers.Fixed,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from danlu.domain import Choice, Float, Int
 from danlu.history import History, Metric
-from danlu.samplers import TPE, Fixed, Grid, QuasiRandom, Random, Sampler
+from danlu.samplers import TPE, CmaEs, Fixed, Grid, QuasiRandom, Random, Sampler
 from danlu.space import Params, SearchSpace
 from danlu.trial import Curve, State, Trial
 
@@ -44,6 +44,7 @@ def samplers(space: SearchSpace) -> list[Sampler]:
         TPE(start=1),
         QuasiRandom(),
         QuasiRandom("halton"),
+        CmaEs(),
         Grid(levels=3),
         Fixed([first_point(space)] * 3),
     ]

@@ -1,10 +1,20 @@
 """ASK which params to try next: one method a file."""
 
 from .base import Sampler, Suggestion
+from .cma_es import CmaEs
 from .fixed import Fixed
 from .grid import Grid
 from .quasi_random import QuasiRandom
 from .random import Random
 from .tpe import TPE
 
-__all__ = ["TPE", "Fixed", "Grid", "QuasiRandom", "Random", "Sampler", "Suggestion"]
+__all__ = [
+    "TPE",
+    "CmaEs",
+    "Fixed",
+    "Grid",
+    "QuasiRandom",
+    "Random",
+    "Sampler",
+    "Suggestion",
+]

@@ -1,0 +1,314 @@
+"""CMA-ES: a normal distribution that learns where better params lie (Hansen, 2016).
+
+Each generation, a population of params is drawn; the distribution then moves towards
+the better half and takes on its shape. `gaussian` holds that update, `margin` what
+whole numbers and ordered options need, `categories` the unordered options, `restarts`
+the end of a run and the start of the next one.
+
+The sampler keeps nothing: the distribution is worked out from the ended trials in the
+order in which they ended, a generation for each full population. A trial that ends
+late counts in the generation that is open then, and so does one that somebody else
+chose, both with a step of limited length (Hansen, 2011, "Injecting external solutions
+into CMA-ES", arXiv 1110.4181). So no trial is lost with many workers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator, default_rng
+
+from ...belief import spread
+from ...errors import SamplerError
+from ...history import History
+from ...space import Array, SearchSpace
+from ...trial import State, Trial
+from ..base import Sampler, Suggestion
+from . import categories, gaussian, margin, restarts
+from .axes import Axes, axes_of, believed
+from .categories import Categories
+from .gaussian import Gaussian
+from .restarts import Plan, Signs
+
+_TRIES = 100  # points drawn until one is inside the cube; then one is moved inside
+_MOST_NOTED = 100  # numbers in a note, which is to stay below 1 KB
+_MOST_REPLAYS = 16
+
+
+@dataclass(frozen=True)
+class CmaEs(Sampler):
+    """Params drawn from a normal distribution that adapts itself (Hansen, 2016).
+
+    For studies of some hundred trials or more, also with several workers. `population`
+    is the number of trials in a generation, by default 4 + 3 ln(dimensions); a run that
+    has come to its end starts anew, by BIPOP (Hansen, 2009). Params that are inactive
+    are drawn all the same, and nobody is told. Trials count when they end: paused ones
+    do not.
+
+    >>> import danlu, numpy
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1), "n": danlu.Int(1, 9)})
+    >>> history = danlu.History(space, danlu.Metric("loss"))
+    >>> suggestion = danlu.samplers.CmaEs().ask(history, numpy.random.default_rng(0))
+    >>> suggestion.params in space, suggestion.note["generation"]
+    (True, 0)
+
+    Raises:
+        SamplerError: a population below 4.
+    """
+
+    population: int | None = None
+
+    def __post_init__(self) -> None:
+        own = self.population
+        if own is not None and (type(own) is not int or own < 4):
+            raise SamplerError(
+                f"CmaEs needs a population of at least 4, got {own!r}: leave it out "
+                "for one that fits the number of dimensions"
+            )
+
+    def ask(self, history: History, rng: Generator) -> Suggestion:
+        """A point of the generation that is open now."""
+        replay = self._replay(history)
+        return _drawn(replay, rng)
+
+    def _replay(self, history: History) -> _Replay:
+        """What the ended trials have taught; goes on from the last answer if it can."""
+        key = (self.population, history.metric, history.seed)
+        known = _REPLAYS.pop(key, None)
+        found = None if known is None else _continued(known, history)
+        if found is None:
+            start = _first(history.space, history.seed, self.population)
+            found = _continued(start, history) or start
+        _REPLAYS[key] = found
+        if len(_REPLAYS) > _MOST_REPLAYS:
+            _REPLAYS.pop(next(iter(_REPLAYS)), None)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One run, from its start up to the generation that is open now."""
+
+    plan: Plan
+    normal: Gaussian
+    options: Categories
+    first_width: float
+    spent: int = 0
+    bests: tuple[float, ...] = ()
+    medians: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Replay:
+    """A run, and the ended trials that led to it, the last of which ended `last`."""
+
+    space: SearchSpace
+    axes: Axes
+    seed: int
+    usual: int
+    run: _Run
+    taken: tuple[Trial, ...] = ()
+    known: frozenset[int] = frozenset()  # id() of what is taken, which keeps it alive
+    last: tuple[float, int] = (-math.inf, 0)
+
+
+# The latest replays of this process: they spare time and change no answer.
+_REPLAYS: dict[tuple[object, ...], _Replay] = {}
+
+
+def _first(space: SearchSpace, seed: int, population: int | None) -> _Replay:
+    """Where a study without trials stands."""
+    axes = axes_of(space)
+    size = max(len(axes.numbers) + len(axes.choices), 1)
+    usual = population or gaussian.default_population(size)
+    run = _started(space, axes, Plan(0, usual), seed)
+    return _Replay(space, axes, seed, usual, run)
+
+
+def _started(space: SearchSpace, axes: Axes, plan: Plan, seed: int) -> _Run:
+    """The start of a run: the first one in the middle, the others anywhere."""
+    mean, widths, chances = believed(space, axes)
+    if plan.restart:
+        rng = default_rng([seed, plan.restart])
+        mean = spread(space, rng.random((1, axes.size)))[0, list(axes.numbers)]
+    sigma = float(widths.max(initial=0.0)) or 1.0
+    normal = gaussian.start(mean, sigma * plan.shrinkage, widths / sigma)
+    normal = _with_margin(normal, axes, plan.population)
+    return _Run(plan, normal, categories.start(chances), first_width=sigma)
+
+
+def _continued(replay: _Replay, history: History) -> _Replay | None:
+    """The replay with what has ended since; None where the past is another one."""
+    if replay.space is not history.space and replay.space != history.space:
+        return None
+    fresh = [trial for trial in history.trials if id(trial) not in replay.known]
+    if len(history.trials) - len(fresh) != len(replay.known):
+        return None
+    ended = sorted((t for t in fresh if t.state.ended), key=_when)
+    if ended and _when(ended[0]) < replay.last:
+        return None
+    run, count = replay.run, 0
+    while (found := _generation(run, ended[count:], history)) is not None:
+        members, used = found
+        count += used
+        run = _taught(replay, run, members)
+    if not count:
+        return replay
+    taken = ended[:count]
+    return replace(
+        replay,
+        run=run,
+        taken=(*replay.taken, *taken),
+        known=replay.known.union(map(id, taken)),
+        last=_when(taken[-1]),
+    )
+
+
+def _when(trial: Trial) -> tuple[float, int]:
+    return (trial.ended_s or 0.0, trial.number)
+
+
+def _generation(
+    run: _Run, ended: Sequence[Trial], history: History
+) -> tuple[list[tuple[float, Trial]], int] | None:
+    """The next full population with its losses, and how many trials that used up.
+
+    None while there are too few. Trials of an earlier run take no part.
+    """
+    population = run.plan.population
+    own = [n for n, trial in enumerate(ended) if _takes_part(trial, run.plan.restart)]
+    if len(own) < population:
+        return None
+    members: list[tuple[float, Trial]] = []
+    for place in own:
+        loss = _loss(ended[place], history)
+        if loss is not None:
+            members.append((loss, ended[place]))
+        if len(members) == population:
+            return members, place + 1
+    return None
+
+
+def _takes_part(trial: Trial, restart: int) -> bool:
+    chosen_here = trial.sampler_note.get("restart", restart) == restart
+    return chosen_here and trial.state is not State.FAILED
+
+
+def _loss(trial: Trial, history: History) -> float | None:
+    """The loss to rank a trial by: infeasible ones are last. None: it has none."""
+    if trial.params not in history.space:
+        return None
+    return math.inf if trial.state is State.INFEASIBLE else history.loss(trial)
+
+
+def _taught(replay: _Replay, run: _Run, members: Sequence[tuple[float, Trial]]) -> _Run:
+    """The run after a generation, or the start of the next run."""
+    axes, normal = replay.axes, run.normal
+    ranked = sorted(members, key=lambda member: member[0])
+    losses = [loss for loss, _ in ranked]
+    points = [replay.space.encode(trial.params) for _, trial in ranked]
+    steps = [
+        _step(run, axes, trial, u) for (_, trial), u in zip(ranked, points, strict=True)
+    ]
+    rates = gaussian.rates(max(len(axes.numbers), 1), len(ranked))
+    normal = gaussian.updated(normal, np.stack(steps), rates)
+    half = len(ranked) // 2
+    chosen = [axes.chosen(u) for u in points[:half]]
+    taught = replace(
+        run,
+        normal=_with_margin(normal, axes, len(ranked)),
+        options=categories.updated(run.options, chosen, rates.weights[:half]),
+        spent=run.spent + len(ranked),
+        bests=(*run.bests, losses[0]),
+        medians=(*run.medians, losses[half]),
+    )
+    if not _has_ended(taught, axes, losses[-1]):
+        return taught
+    rng = default_rng([replay.seed, run.plan.restart])
+    plan = restarts.next_plan(run.plan, replay.usual, taught.spent, rng)
+    return _started(replay.space, axes, plan, replay.seed)
+
+
+def _has_ended(run: _Run, axes: Axes, worst: float) -> bool:
+    real = run.normal.widths[axes.real]
+    signs = Signs(
+        n=max(len(axes.numbers), 1),
+        population=run.plan.population,
+        widths=real,
+        lengths=run.normal.lengths,
+        growth=real.max(initial=0.0) / run.first_width,
+        bests=run.bests,
+        medians=run.medians,
+        worst=worst,
+    )
+    return run.spent >= run.plan.most or restarts.has_ended(signs)
+
+
+def _step(run: _Run, axes: Axes, trial: Trial, u: Array) -> Array:
+    """The step (n,) from the mean to a trial at `u`, not too long if from elsewhere."""
+    normal = run.normal
+    x = _numbers(normal, axes, trial, u)
+    y = normal.steps(x)
+    if trial.sampler_note.get("generation") == normal.generation:
+        return y
+    n = len(y)
+    most = math.sqrt(n) + 2 * n / (n + 2)  # Hansen, 2011, table 1: c_y
+    length = float(np.linalg.norm(normal.whitened(y)))
+    return y * min(1.0, most / length) if length > 0 else y
+
+
+def _numbers(normal: Gaussian, axes: Axes, trial: Trial, u: Array) -> Array:
+    """The numbers (n,) that were drawn for a trial at `u` (d,).
+
+    Values that are not real lost their place between the edges and inactive ones were
+    never told: the note has both, in widths from the mean.
+    """
+    x = u[list(axes.numbers)]
+    hidden = _hidden(axes, x)
+    noted = trial.sampler_note.get("z")
+    if not isinstance(noted, list | tuple) or len(noted) != len(hidden):
+        return np.where(np.isnan(x), normal.mean, x)
+    widths = normal.widths
+    for number, z in zip(hidden, noted, strict=True):
+        low, high = -math.inf, math.inf
+        if not math.isnan(x[number]) and axes.edges[number]:
+            low, high = axes.stretch_of(number, x[number])
+        x[number] = min(max(normal.mean[number] + widths[number] * z, low), high)
+    return x
+
+
+def _hidden(axes: Axes, x: Array) -> list[int]:
+    """The numbers that params do not tell: those with edges and the inactive ones."""
+    return [n for n, own in enumerate(axes.edges) if own or math.isnan(x[n])]
+
+
+def _with_margin(normal: Gaussian, axes: Axes, population: int) -> Gaussian:
+    """The distribution with the margin for all numbers that are not real."""
+    mean, stretch, widths = normal.mean.copy(), normal.stretch.copy(), normal.widths
+    for n, edges in enumerate(axes.edges):
+        if edges:
+            alpha = margin.alpha(len(axes.edges), population)
+            mean[n], width = margin.corrected(mean[n], widths[n], edges, alpha)
+            stretch[n] *= width / widths[n]
+    return replace(normal, mean=mean, stretch=stretch)
+
+
+def _drawn(replay: _Replay, rng: Generator) -> Suggestion:
+    """A point of the run's distribution, with the note by which it is found again."""
+    axes, run = replay.axes, replay.run
+    normal = run.normal
+    points = normal.points(rng.standard_normal((_TRIES, len(axes.numbers))))
+    inside = ((points >= 0) & (points <= 1))[:, axes.real].all(axis=1)
+    x = points[np.argmax(inside)] if inside.any() else points[0]
+    chosen = run.options.drawn(rng.random(len(axes.choices)).tolist())
+    params = replay.space.decode(axes.joined(x, chosen))
+    told = replay.space.encode(params)[list(axes.numbers)]
+    hidden = _hidden(axes, told)
+    note = {"restart": run.plan.restart, "generation": normal.generation}
+    if not hidden or len(hidden) > _MOST_NOTED:
+        return Suggestion(params, note)
+    z = ((x - normal.mean) / normal.widths)[hidden]
+    return Suggestion(params, {**note, "z": np.round(z, 3).tolist()})
