@@ -44,6 +44,7 @@ LAYERS = {
     "recipes": 4,
     "ask": 4,
     "settle": 4,
+    "statement": 4,
     "memory": 4,
     "folders": 4,
     "cleanup": 4,

@@ -57,6 +57,12 @@ class Constraint:
         """By how much `value` is beyond the limit; 0 or less where it keeps to it."""
         return value - self.limit if self.upper else self.limit - value
 
+    def broken_by(self, slack: float) -> str:
+        """How a value beyond the limit by `slack` breaks it: `latency_ms 31 > 20`."""
+        value = self.limit + slack if self.upper else self.limit - slack
+        sign = ">" if self.upper else "<"
+        return f"{self.metric} {value:.6g} {sign} {self.limit:.6g}"
+
     def value(self, curves: Mapping[str, Curve], step: int | None) -> float | None:
         """The metric of a trial at `step`, at its last report if it has none there.
 

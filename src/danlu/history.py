@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .errors import StudyError
+from .constraint import Constraint
+from .errors import SpaceError, StudyError
 from .jsontext import is_name
-from .space import Array, Params, SearchSpace
+from .ledger import Ledger
+from .space import Array, SearchSpace
+from .transfer import moved
 from .trial import Curve, State, Trial
 
 
@@ -57,9 +62,33 @@ class Metric:
         signed = -values if self.maximize else values
         return float(signed[-1] if self.at == "last" else signed.min())
 
+    def step(self, curve: Curve | None) -> int | None:
+        """The step at which the loss was taken, None where there is no loss."""
+        loss = self.loss(curve)
+        if curve is None or loss is None:
+            return None
+        (places,) = np.nonzero(curve.values == self.value(loss))
+        return int(curve.steps[places[-1 if self.at == "last" else 0]])
+
     def value(self, loss: float) -> float:
         """The metric as the user knows it, from the loss."""
         return -loss if self.maximize else loss
+
+
+def slacks_of(
+    trial: Trial, metric: Metric, constraints: Sequence[Constraint]
+) -> list[float | None]:
+    """By how much a trial is beyond each constraint, None where it never said.
+
+    What counts is the value at the step at which the loss was taken, since that is the
+    checkpoint that one would keep; the last one where there is none at that step.
+    """
+    step = metric.step(trial.curves.get(metric.name))
+    values = [constraint.value(trial.curves, step) for constraint in constraints]
+    return [
+        None if value is None else constraint.slack(value)
+        for constraint, value in zip(constraints, values, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +97,8 @@ class History:
 
     `trials` are in order of number. `seed` is the study's (or the arm's) own,
     `position` the number of trials that its sampler was asked for before. `max_steps`
-    is the length of a full training, None when unknown.
+    is the length of a full training, None when unknown. `constraints` are the limits
+    that trials must keep to, `earlier` the studies that this one learns from.
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -86,18 +116,12 @@ class History:
     seed: int = 0
     position: int = 0
     max_steps: int | None = None
+    constraints: tuple[Constraint, ...] = ()
+    earlier: tuple[History, ...] = ()
 
     def loss(self, trial: Trial, at: int | None = None) -> float | None:
         """The trial's loss, or its loss up to step `at`; None where it has none."""
-        curve = trial.curves.get(self.metric.name)
-        if curve is None or at is None:
-            return self.metric.loss(curve)
-        if self.metric.at == "last":
-            return self.metric.loss(curve.until(at))
-        best = curve.best_until(at, self.metric.maximize)
-        if math.isnan(best):
-            return None
-        return -best if self.metric.maximize else best
+        return _loss(self.metric, at, trial)
 
     def observed(self, at: int | None = None) -> tuple[Array, Array]:
         """Points (n, d) and losses (n,) of the ended trials inside the space.
@@ -105,15 +129,31 @@ class History:
         An infeasible trial is there with the loss nan. With `at`, every trial that has
         reached that step counts, with its loss up to it.
         """
-        if at is None:
-            return self._observed
-        reached = [trial for trial in self.trials if trial.step >= at]
-        return self._arrays(reached, at)
+        counts = self._counts(at)
+        return self._places[counts, 1:], self._outcomes(at)[counts, 1]
 
     def pending(self) -> Array:
         """Points (n, d) of the trials that have begun and not ended."""
-        begun = [trial for trial in self.trials if not trial.state.ended]
-        return self._points(begun)
+        begun = self._ledger.column("begun", _begun, width=1)[:, 0] == 1
+        return self._places[begun & self._inside, 1:]
+
+    def slacks(self) -> Array:
+        """By how much the trials of `observed()` are beyond each constraint (n, c).
+
+        0 or less where the trial keeps to it; nan where it never reported the metric.
+        """
+        of = partial(_slack_row, self.metric, self.constraints)
+        key = ("slacks", self.metric, self.constraints)
+        rows = self._ledger.column(key, of, width=len(self.constraints))
+        return rows[self._counts(None)]
+
+    def transferred(self) -> list[tuple[Array, Array]]:
+        """For each earlier study, points (n, d) in this space's cube and losses (n,).
+
+        A point is nan where a dimension is inactive, or unknown to the earlier study; a
+        loss is nan where the trial was infeasible (see `transfer.moved`).
+        """
+        return [self._moved(own) for own in self.earlier]
 
     def ranked(self, at: int | None = None) -> Sequence[Trial]:
         """Trials by loss, best first: the ended ones, or all that reached step `at`.
@@ -121,46 +161,109 @@ class History:
         Trials without a loss, and those that failed or are infeasible, are left out.
         Of equals the earlier one comes first.
         """
-        if at is None:
-            return self._ranked
-        return self._sorted([trial for trial in self.trials if trial.step >= at], at)
+        key = ("rank", self.metric, at)
+        return self._ledger.ranking(key, partial(_useful_loss, self.metric, at))
 
     @property
     def best(self) -> Trial | None:
         """The ended trial with the smallest loss, None before there is one."""
-        return self._ranked[0] if self._ranked else None
+        ranked = self.ranked()
+        return ranked[0] if ranked else None
 
     @cached_property
-    def _observed(self) -> tuple[Array, Array]:
-        return self._arrays([trial for trial in self.trials if trial.state.ended], None)
+    def _ledger(self) -> Ledger:
+        """The trials with what is worked out from them; a process keeps its own."""
+        return self.trials if isinstance(self.trials, Ledger) else Ledger(self.trials)
 
-    @cached_property
-    def _ranked(self) -> Sequence[Trial]:
-        return self._sorted([trial for trial in self.trials if trial.state.ended], None)
+    @property
+    def _places(self) -> Array:
+        """For each trial 1 and its point (n, 1 + d), 0 if it is outside the space."""
+        key = ("places", id(self.space))  # the column keeps the space, and so its id
+        of, width = partial(_place, self.space), 1 + len(self.space)
+        return self._ledger.column(key, of, width=width, reads=attrgetter("params"))
 
-    def _sorted(self, trials: Sequence[Trial], at: int | None) -> tuple[Trial, ...]:
-        keyed = []
-        for trial in trials:
-            loss = self.loss(trial, at)
-            useful = trial.state not in (State.INFEASIBLE, State.FAILED)
-            if loss is not None and useful:
-                keyed.append((loss, trial.number, trial))
-        return tuple(trial for _, _, trial in sorted(keyed, key=lambda key: key[:2]))
+    @property
+    def _inside(self) -> NDArray[np.bool_]:
+        """Which trials have params in the space (n,)."""
+        inside: NDArray[np.bool_] = self._places[:, 0] == 1
+        return inside
 
-    def _arrays(self, trials: Sequence[Trial], at: int | None) -> tuple[Array, Array]:
-        points, losses = [], []
-        for trial in trials:
-            loss = math.nan if trial.state is State.INFEASIBLE else self.loss(trial, at)
-            if loss is None or trial.state is State.FAILED:
-                continue
-            if trial.params in self.space:
-                points.append(self.space.encode(trial.params))
-                losses.append(loss)
-        return self._stacked(points), np.array(losses, np.float64)
+    def _outcomes(self, at: int | None) -> Array:
+        """For each trial whether it counts for `observed(at)`, and its loss (n, 2)."""
+        of = partial(_outcome, self.metric, at)
+        return self._ledger.column(("outcome", self.metric, at), of, width=2)
 
-    def _points(self, trials: Sequence[Trial]) -> Array:
-        params: list[Params] = [trial.params for trial in trials]
-        return self._stacked([self.space.encode(p) for p in params if p in self.space])
+    def _counts(self, at: int | None) -> NDArray[np.bool_]:
+        """Which trials are those of `observed(at)` (n,)."""
+        counts: NDArray[np.bool_] = (self._outcomes(at)[:, 0] == 1) & self._inside
+        return counts
 
-    def _stacked(self, points: Sequence[Array]) -> Array:
-        return np.stack(points) if points else np.empty((0, len(self.space)))
+    def _moved(self, earlier: History) -> tuple[Array, Array]:
+        """Points (n, d) in this space and losses (n,) of an earlier study."""
+        key = ("moved", id(self.space), id(earlier.space))
+        of, width = partial(_moved, self.space, earlier.space), 1 + len(self.space)
+        ledger = earlier._ledger
+        places = ledger.column(key, of, width=width, reads=attrgetter("params"))
+        counts = earlier._counts(None) & (places[:, 0] == 1)
+        return places[counts, 1:], earlier._outcomes(None)[counts, 1]
+
+
+# What the columns of a ledger hold of one trial.
+
+
+def _loss(metric: Metric, at: int | None, trial: Trial) -> float | None:
+    """A trial's loss, or its loss up to step `at`; None where it has none."""
+    curve = trial.curves.get(metric.name)
+    if curve is None or at is None:
+        return metric.loss(curve)
+    if metric.at == "last":
+        return metric.loss(curve.until(at))
+    best = curve.best_until(at, metric.maximize)
+    if math.isnan(best):
+        return None
+    return -best if metric.maximize else best
+
+
+def _outcome(metric: Metric, at: int | None, trial: Trial) -> tuple[float, float]:
+    """1 and the loss of a trial that says something about its params, else 0, nan."""
+    known = trial.state.ended if at is None else trial.step >= at
+    if not known or trial.state is State.FAILED:
+        return 0.0, math.nan
+    if trial.state is State.INFEASIBLE:
+        return 1.0, math.nan
+    loss = _loss(metric, at, trial)
+    return (0.0, math.nan) if loss is None else (1.0, loss)
+
+
+def _useful_loss(metric: Metric, at: int | None, trial: Trial) -> float | None:
+    """The loss that a trial is ranked by, None where it has no rank."""
+    _, loss = _outcome(metric, at, trial)
+    return None if math.isnan(loss) else loss
+
+
+def _begun(trial: Trial) -> tuple[float]:
+    return (float(not trial.state.ended),)
+
+
+def _place(space: SearchSpace, trial: Trial) -> Array:
+    """1 and the point of a trial (1 + d,), 0 where it is outside the space."""
+    try:
+        return np.concatenate(([1.0], space.encode(trial.params)))
+    except SpaceError:
+        return np.zeros(1 + len(space))
+
+
+def _moved(space: SearchSpace, earlier: SearchSpace, trial: Trial) -> Array:
+    """1 and the point that a trial of another space stands for, 0 where it has none."""
+    try:
+        point = moved(space, earlier.by_path(trial.params), earlier.fixed)
+    except SpaceError:
+        point = None  # it was added by hand, outside of its own space
+    return np.zeros(1 + len(space)) if point is None else np.append(1.0, point)
+
+
+def _slack_row(
+    metric: Metric, constraints: Sequence[Constraint], trial: Trial
+) -> list[float]:
+    own = slacks_of(trial, metric, constraints)
+    return [math.nan if slack is None else slack for slack in own]

@@ -178,10 +178,8 @@ class Loop:
             self._on_event(event)
         if self._running.pop(trial.number, None) is None:
             return
-        known, ending = (
-            self._memory.trial(trial.number),
-            self._ending.pop(trial.number, None),
-        )
+        known = self._memory.trial(trial.number)
+        ending = self._ending.pop(trial.number, None)
         if ending is None:
             self._queue(known, "its process had ended")
         else:
@@ -234,7 +232,7 @@ class Loop:
             unfinished = trial.budget is None or trial.step < trial.budget
             if event.outcome is not Outcome.DONE or unfinished:
                 return settle.queued(trial, "interrupted")
-        return settle.ended(trial, event, self._memory.study.objective.name)
+        return settle.ended(trial, event, self._memory.study)
 
     def _write(self, before: Trial, after: Trial) -> bool:
         """Saves a trial with the reports that wait; False if it is no longer ours."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
+from dataclasses import replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .errors import TrialError
-from .history import History
+from .codec import study_from_json
+from .errors import StudyError, TrialError, did_you_mean
+from .history import History, Metric
+from .ledger import Ledger
 from .storage.base import Changes, Storage
 from .study import Study
 from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
@@ -28,9 +30,9 @@ class Memory:
         self.study_id = study_id
         self._storage = storage
         self._version = 0
-        self._numbers: list[int] = []
-        self._trials: list[Trial] = []
+        self._trials = Ledger()
         self._arms: dict[int, int | None] = {}
+        self._arm_trials: Sequence[Ledger] = ()  # made when an arm is first asked for
         self._waiting: set[int] = set()
         self._running: set[int] = set()
         self._unsaved: dict[int, list[Report]] = {}
@@ -47,22 +49,20 @@ class Memory:
         Raises:
             TrialError: there is none.
         """
-        place = bisect_left(self._numbers, number)
-        if place == len(self._numbers) or self._numbers[place] != number:
-            known = f"0 to {self._numbers[-1]}" if self._numbers else "none yet"
+        trial = self._trials.find(number)
+        if trial is None:
+            last = self._trials[-1].number if self._trials else None
+            known = "none yet" if last is None else f"0 to {last}"
             raise TrialError(
                 f"no trial {number} in study {self.study.name!r}; it has {known}"
             )
-        return self._trials[place]
+        return trial
 
     def keep(self, trial: Trial) -> None:
         """Takes note of a trial as this process has just written it."""
-        place = bisect_left(self._numbers, trial.number)
-        if place == len(self._numbers) or self._numbers[place] != trial.number:
-            self._numbers.insert(place, trial.number)
-            self._trials.insert(place, trial)
-        else:
-            self._trials[place] = trial
+        self._trials.keep(trial)
+        if self._arm_trials:
+            self._keep_in_arm(trial)
         if trial.state is State.RUNNING:
             self._running.add(trial.number)
         else:
@@ -115,14 +115,22 @@ class Memory:
         """The trials of one arm, in the arm's space; None is the whole study."""
         if arm is None or len(self.study.arms) == 1:
             return self._history(self._trials, arm, position)
-        own = [t for t in self._trials if self.arm_of(t.number) == arm]
-        return self._history(own, arm, position)
+        if not self._arm_trials:
+            self._arm_trials = [Ledger() for _ in self.study.arms]
+            for trial in self._trials:
+                self._keep_in_arm(trial)
+        return self._history(self._arm_trials[arm], arm, position)
 
     def arm_of(self, number: int) -> int | None:
         """The arm of a trial, None when its params are outside the space."""
         if number not in self._arms:
             self._arms[number] = self.study.arm_of(self.trial(number).params)
         return self._arms[number]
+
+    def _keep_in_arm(self, trial: Trial) -> None:
+        arm = self.arm_of(trial.number)
+        if arm is not None:
+            self._arm_trials[arm].keep(trial)
 
     def _history(
         self, trials: Sequence[Trial], arm: int | None, position: int
@@ -135,6 +143,16 @@ class Memory:
             seed=arm_seed(study.seed, arm or 0),
             position=position,
             max_steps=study.max_steps,
+            constraints=study.limits,
+            earlier=self._earlier,
+        )
+
+    @cached_property
+    def _earlier(self) -> tuple[History, ...]:
+        """Read once: what a running study learns from does not change under it."""
+        return tuple(
+            _earlier_history(study_id, study, self._storage)
+            for study_id, study in earlier_studies(self.study, self._storage)
         )
 
     def _apply(self, changes: Changes) -> None:
@@ -155,12 +173,52 @@ class Memory:
 
     def _curves(self, number: int) -> Mapping[str, Curve]:
         """What is known of a trial's curves, nothing if it is new."""
-        place = bisect_left(self._numbers, number)
-        known = place < len(self._numbers) and self._numbers[place] == number
-        return self._trials[place].curves if known else {}
+        known = self._trials.find(number)
+        return {} if known is None else known.curves
 
 
 @lru_cache(maxsize=1024)
 def arm_seed(seed: int, arm: int) -> int:
     """The seed of one arm of a study with this seed, the same in every process."""
     return int(np.random.SeedSequence([seed, arm]).generate_state(1)[0])
+
+
+def earlier_studies(study: Study, storage: Storage) -> list[tuple[int, Study]]:
+    """The studies that `study` learns from, in its order, with their ids.
+
+    Raises:
+        StudyError: there is no study of that name, or it has another metric.
+    """
+    if not study.learn_from:
+        return []
+    records = {record.name: record for record in storage.studies()}
+    found = []
+    for name in study.learn_from:
+        if name not in records:
+            hint = did_you_mean(name, records)
+            raise StudyError(f"learn_from names {name!r}, no study here: {hint}")
+        earlier = study_from_json(records[name].statement)
+        _check_alike(study, earlier)
+        found.append((records[name].id, earlier))
+    return found
+
+
+def _earlier_history(study_id: int, study: Study, storage: Storage) -> History:
+    """What an earlier study knows, without what it had learned from others itself."""
+    memory = Memory(replace(study, learn_from=()), storage, study_id)
+    memory.refresh()
+    return memory.history()
+
+
+def _check_alike(study: Study, earlier: Study) -> None:
+    """Raises unless the losses of both are the same quantity."""
+    own, other = study.objective, earlier.objective
+    if (own.name, own.maximize) != (other.name, other.maximize):
+        raise StudyError(
+            f"study {study.name!r} cannot learn from {earlier.name!r}: its metric is "
+            f"{_goal(other)}, not {_goal(own)}"
+        )
+
+
+def _goal(metric: Metric) -> str:
+    return f"{metric.name!r} made {'large' if metric.maximize else 'small'}"

@@ -19,9 +19,10 @@ from .folders import folder_beside, folder_name
 from .history import History
 from .jsontext import is_writable, shown
 from .loop import Loop, Progress
-from .memory import Memory
+from .memory import Memory, earlier_studies
 from .owner import this_owner
 from .space import Params
+from .statement import is_amended
 from .storage.base import Claim, Holding, Note, Storage, StudyRecord
 from .study import Study
 from .trial import Kind, Report, State, Trial
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from .executors.limits import Limits
 
 DEFAULT = ".danlu/danlu.db"
-# What may change of a study that exists; the rest is its statement.
-_AMENDABLE = ("trials", "note")
 _log = logging.getLogger("danlu")
 
 
@@ -86,13 +85,16 @@ class Project:
         are brought up to date.
 
         Raises:
-            StudyError: another study has the name.
+            StudyError: another study has the name, or it is to learn from one that is
+                not here, or has another metric.
         """
         sampler_of(study)
         scheduler_of(study)
+        earlier_studies(study, self._storage)
         statement = codec.study_to_json(study)
         record = self._record(study.name) or self._added(study, statement)
-        self._amend(record, statement)
+        if is_amended(record.statement, statement):
+            self._storage.amend(record.id, statement)
         self._learn(record, study)
         return study
 
@@ -195,12 +197,14 @@ class Project:
     ) -> Trial:
         """The trial as it has ended.
 
-        One that reported nan or inf is infeasible, whatever it is told to be.
+        One that reported nan or inf, or that breaks a constraint, is infeasible,
+        whatever it is told to be.
 
         Raises:
             TrialError: it has ended already, or belongs to somebody else now, or the
                 state is none in which a trial ends.
-            ReportError: it is to be completed and never reported the study's metric.
+            ReportError: it is to be completed and never reported the study's metric, or
+                that of a constraint.
         """
         study, memory = self._found(study)
         memory.refresh()
@@ -210,7 +214,7 @@ class Project:
                 f"trial {known.number} was taken over by {known.host}: it is at "
                 f"attempt {known.attempt}, this is {trial.attempt}"
             )
-        told = settle.told(known, study.objective.name, state, reason)
+        told = settle.told(known, study, state, reason)
         return self._move(memory, known, told)
 
     def add(
@@ -353,20 +357,6 @@ class Project:
             if record is None:
                 raise
             return record
-
-    def _amend(self, record: StudyRecord, statement: Mapping[str, Any]) -> None:
-        """Brings a stored statement up to date; raises where it is another one."""
-        kept, wanted = dict(record.statement), dict(statement)
-        if kept == wanted:
-            return
-        for name in wanted:
-            if name not in _AMENDABLE and kept.get(name) != wanted[name]:
-                raise StudyError(
-                    f"a study {record.name!r} exists with another {name}: it is "
-                    f"{kept.get(name)!r}, now {wanted[name]!r}; give the new study "
-                    "a name of its own"
-                )
-        self._storage.amend(record.id, wanted)
 
     def _move(self, memory: Memory, before: Trial, after: Trial) -> Trial:
         if not self._storage.move(memory.study_id, before, after):

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from .errors import ReportError, TrialError
 from .executors.base import Exited, Outcome
+from .history import slacks_of
 from .memory import Memory
 from .schedulers.base import Scheduler, Verdict
+from .study import Study
 from .trial import Report, State, Trial
 
 MOST_FAILURES = 2  # a trial that failed once is tried again: machines have bad moments
@@ -48,6 +50,9 @@ def ending(
     if verdict is Verdict.STOP and full is not None and trial.step >= full:
         return None  # it has done all its steps: there is nothing left to save
     if verdict is Verdict.STOP:
+        broken = violated(trial, memory.study)
+        if broken:
+            return State.INFEASIBLE, broken
         name = type(scheduler).__name__.lower()
         return State.STOPPED, f"stopped early by {name} at step {trial.step}"
     if verdict is Verdict.PAUSE:
@@ -55,7 +60,29 @@ def ending(
     return None
 
 
-def ended(trial: Trial, exited: Exited, metric: str) -> Trial:
+def violated(trial: Trial, study: Study) -> str:
+    """Which constraints a trial has broken, in words; empty if none.
+
+    A metric that it has not reported breaks none.
+
+    >>> import danlu
+    >>> study = danlu.Study("s", "Which lr?", "loss", {"lr": danlu.Float(0, 1)}, 10,
+    ...                     constraints=["latency_ms <= 20"])
+    >>> trial = danlu.Trial(0, {"lr": 0.5}, curves={
+    ...     "loss": danlu.Curve.of({1: 0.3}), "latency_ms": danlu.Curve.of({1: 31})})
+    >>> violated(trial, study)
+    'latency_ms 31 > 20'
+    """
+    slacks = slacks_of(trial, study.objective, study.limits)
+    broken = [
+        constraint.broken_by(slack)
+        for constraint, slack in zip(study.limits, slacks, strict=True)
+        if slack is not None and slack > 0
+    ]
+    return ", ".join(broken)
+
+
+def ended(trial: Trial, exited: Exited, study: Study) -> Trial:
     """The trial after its program ended by itself, or was ended by a limit.
 
     A failed one with tries left comes back as running, to be started again; a
@@ -63,7 +90,7 @@ def ended(trial: Trial, exited: Exited, metric: str) -> Trial:
     """
     reason = exited.reason[:_SHOWN_CHARS]
     if exited.outcome is Outcome.DONE:
-        return _completed(trial, metric)
+        return _completed(trial, study)
     if exited.outcome is Outcome.PREEMPTED:
         return queued(trial, reason)
     if exited.outcome is Outcome.FAILED:
@@ -76,24 +103,28 @@ def closed(trial: Trial, state: State, reason: str = "") -> Trial:
     return replace(trial, state=state, reason=reason, ended_s=time.time())
 
 
-def told(trial: Trial, metric: str, state: State, reason: str) -> Trial:
+def told(trial: Trial, study: Study, state: State, reason: str) -> Trial:
     """The trial as whoever trained it says that it has ended.
 
     Raises:
         TrialError: no trial ends in this state.
-        ReportError: it is to be completed and never reported the metric.
+        ReportError: it is to be completed and never reported a metric that counts.
     """
     ends = [own.value for own in State if own.ended]
     if state not in ends:
         raise TrialError(f"a trial ends as one of {', '.join(ends)}, not {state!r}")
-    if state == State.COMPLETED and metric not in trial.curves:
+    missing = [metric for metric in _needed(study) if metric not in trial.curves]
+    if state == State.COMPLETED and missing:
         raise ReportError(
-            f"trial {trial.number} never reported {metric!r}: report it, or tell the "
-            "state FAILED with a reason"
+            f"trial {trial.number} never reported {missing[0]!r}: report it, or tell "
+            "the state FAILED with a reason"
         )
-    why = diverged(metric, trial.reports)
+    why = diverged(study.objective.name, trial.reports)
     if why and state == State.COMPLETED:
         return closed(trial, State.INFEASIBLE, why)
+    broken = violated(trial, study)
+    if broken and state in (State.COMPLETED, State.STOPPED):
+        return closed(trial, State.INFEASIBLE, broken)
     return closed(trial, State(state), reason)
 
 
@@ -117,11 +148,18 @@ def again(trial: Trial) -> Trial:
     return replace(queued(trial, reason), failures=0)
 
 
-def _completed(trial: Trial, metric: str) -> Trial:
-    curve = trial.curves.get(metric)
-    if curve is not None and len(curve):
-        return closed(trial, State.COMPLETED)
-    return _failed(trial, _unreported(trial.curves, metric))
+def _completed(trial: Trial, study: Study) -> Trial:
+    for metric in _needed(study):
+        curve = trial.curves.get(metric)
+        if curve is None or not len(curve):
+            return _failed(trial, _unreported(trial.curves, metric))
+    broken = violated(trial, study)
+    return closed(trial, State.INFEASIBLE if broken else State.COMPLETED, broken)
+
+
+def _needed(study: Study) -> list[str]:
+    """The metrics without which a trial has no result."""
+    return [study.objective.name, *(own.metric for own in study.limits)]
 
 
 def _unreported(curves: Mapping[str, object], metric: str) -> str:
