@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
 
 import danlu
 from danlu.storage import postgres
+from danlu.storage.session import Session
 from danlu.storage.tables import studies
 from tests.faults.loops import Place, wait_until_all_run
 from tests.faults.shared_study import study
@@ -49,6 +50,28 @@ def test_a_process_that_falls_asleep_in_a_transaction_does_not_hold_up_the_other
             asleep.commit()
         asleep.close()
         asleep.engine.dispose()
+
+
+def test_a_write_that_fell_asleep_is_done_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "ASLEEP_S", 0.5)
+    with danlu.open(postgres_url) as project:
+        project.plan(study(2))
+    session = Session(lambda: postgres.open_server(postgres_url), "", patience_s=30)
+    tries = []
+
+    def work(connection: Connection, again: bool) -> int:
+        tries.append(again)
+        version = studies.c.version
+        changed = update(studies).values(version=version + 1).returning(version)
+        found = connection.execute(changed).scalar_one()
+        time.sleep(0.0 if again else 1.5)
+        return int(found)
+
+    assert 1 == session.write(work)
+    assert [False, True] == tries
+    session.close()
 
 
 @pytest.mark.slow
