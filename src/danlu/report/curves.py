@@ -11,7 +11,7 @@ import numpy as np
 from ..analysis.summary import Summary
 from ..trial import Curve, Trial
 
-OTHERS = 60  # curves in grey behind them
+OTHERS = 60  # curves in gray behind them
 POINTS = 240  # of a curve; more are not seen in a figure
 OTHER_POINTS = 60
 

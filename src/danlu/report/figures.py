@@ -100,7 +100,7 @@ def progress_plot(summary: Summary, width: int) -> Markup:
 
 
 def curves_plot(summary: Summary, panel: Panel, width: int) -> Markup:
-    """The training curves of the best trials, the others in grey behind them."""
+    """The training curves of the best trials, the others in gray behind them."""
     height = 300
     left, right, top, bottom = 58.0, width - 14.0, 12.0, height - 44.0
     own = [series.curve for series in panel.best]
