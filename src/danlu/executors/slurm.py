@@ -19,7 +19,7 @@ from .local import Local, Train
 from .outcome import tail_of
 from .running import Running
 from .slurm_job import ENDED_FILE, NOTE_FILE, Note, read_job_ended, read_note
-from .slurm_queue import PATIENCE_S, LocalQueue, Queue, SlurmQueue, last_words
+from .slurm_queue import PATIENCE_S, LocalQueue, Queue, SlurmQueue, last_words, submit
 from .task import Task, task_of
 
 FILES_LOOK_S = 0.5  # how often the files of running trials are looked at
@@ -109,7 +109,7 @@ class Slurm(Executor):
         prepare(launch)
         (folder / ENDED_FILE).unlink(missing_ok=True)
         running = self._files.begun(launch)
-        job = self._queue.submit(self._task, launch, self._parameters)
+        job = submit(self._queue, self._task, launch, self._parameters)
         attempt, budget = launch.trial.attempt, launch.trial.budget
         note = Note(job, attempt, attempt, budget, running.output_offset)
         write_json(folder / NOTE_FILE, asdict(note))

@@ -58,36 +58,6 @@ class Queue(ABC):
     look_s: float
     late_s: float
 
-    def submit(self, task: Task, launch: Launch, parameters: Mapping[str, Any]) -> str:
-        """The id of a new job that runs the trial.
-
-        Raises:
-            ExecutorError: it was refused; the message says why.
-        """
-        waits = iter(PATIENCE_S)
-        while True:
-            try:
-                return self._submitted(task, launch, parameters)
-            except _REFUSALS as error:
-                said = " ".join(str(error).split())[-500:]
-                wait_s = next(waits, None) if _NO_ANSWER.search(said) else None
-                if wait_s is None:
-                    raise ExecutorError(
-                        f"the job of trial {launch.trial.number} was refused: {said}; "
-                        f"asked for {dict(parameters)}"
-                    ) from error
-                time.sleep(wait_s)
-
-    def _submitted(
-        self, task: Task, launch: Launch, parameters: Mapping[str, Any]
-    ) -> str:
-        import submitit
-
-        folder = launch.folder / "job"
-        executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster)
-        executor.update_parameters(**parameters)
-        return str(executor.submit(run_job, task, launch).job_id)
-
     @abstractmethod
     def check(self) -> None:
         """Raises ExecutorError where there is no such queue."""
@@ -191,6 +161,29 @@ class LocalQueue(Queue):
         return Outcome.FAILED, f"job {job} ended without a word"
 
 
+def submit(
+    queue: Queue, task: Task, launch: Launch, parameters: Mapping[str, Any]
+) -> str:
+    """The id of a new job that runs the trial.
+
+    Raises:
+        ExecutorError: it was refused; the message says why.
+    """
+    waits = iter(PATIENCE_S)
+    while True:
+        try:
+            return _submitted(queue.cluster, task, launch, parameters)
+        except _REFUSALS as error:
+            said = " ".join(str(error).split())[-500:]
+            wait_s = next(waits, None) if _NO_ANSWER.search(said) else None
+            if wait_s is None:
+                raise ExecutorError(
+                    f"the job of trial {launch.trial.number} was refused: {said}; "
+                    f"asked for {dict(parameters)}"
+                ) from error
+            time.sleep(wait_s)
+
+
 def last_words(folder: Path, job: str) -> str:
     """The last line that submitit kept of a job itself, empty when there is none."""
     with suppress(OSError):
@@ -199,6 +192,16 @@ def last_words(folder: Path, job: str) -> str:
         said = [line.strip() for line in lines if line.strip()]
         return said[-1][:300] if said else ""
     return ""
+
+
+def _submitted(
+    cluster: str, task: Task, launch: Launch, parameters: Mapping[str, Any]
+) -> str:
+    import submitit
+
+    executor = submitit.AutoExecutor(folder=launch.folder / "job", cluster=cluster)
+    executor.update_parameters(**parameters)
+    return str(executor.submit(run_job, task, launch).job_id)
 
 
 def _said(*words: str) -> str | None:
