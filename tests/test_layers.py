@@ -29,6 +29,7 @@ LAYERS = {
     "executors.base": 1,
     "storage.base": 1,
     "analysis.base": 1,
+    "analysis.groups": 2,
     "samplers.parzen": 1,  # densities, beside the contract that they serve
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from ..space import Array, Dimension, Params, SearchSpace
 from ..storage.base import Note
 from ..study import Study
 from ..trial import Curve, Kind, State, Trial
+from .groups import Group, groups
 
 TOP_ROWS = 10  # rows of the table of the best
 LEADING = 5  # trials whose curves are worth a color of their own
@@ -83,15 +83,6 @@ class Arm:
     infeasible: int
     best: Row | None
     median: float | None
-
-
-@dataclass(frozen=True)
-class Group:
-    """Trials that ended alike; numbers inside their reasons are left out of it."""
-
-    state: State
-    reason: str
-    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -219,7 +210,7 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         others=others,
         axes=_axes(study, rows, places),
         arms=_arms(study, rows, places),
-        groups=_groups(history.trials),
+        groups=groups(history.trials),
         baseline=_baseline(others),
         range=_range(metric, rows),
         progress=_progress(metric, ranked),
@@ -333,25 +324,6 @@ def _arm(study: Study, held: Params, rows: Sequence[Row], places: Array) -> Arm:
         best=valued[0] if valued else None,
         median=float(np.median(values)) if values else None,
     )
-
-
-def _groups(trials: Sequence[Trial]) -> tuple[Group, ...]:
-    """Infeasible, failed and stopped trials by reason, largest group first."""
-    numbers: dict[tuple[State, str], list[Trial]] = {}
-    for trial in trials:
-        if trial.state in (State.INFEASIBLE, State.FAILED, State.STOPPED):
-            kind = re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?", "…", trial.reason)
-            numbers.setdefault((trial.state, kind), []).append(trial)
-    order = (State.INFEASIBLE, State.FAILED, State.STOPPED)
-    found = [
-        Group(state, _reason(own, kind), tuple(trial.number for trial in own))
-        for (state, kind), own in numbers.items()
-    ]
-    return tuple(sorted(found, key=lambda g: (order.index(g.state), -len(g.numbers))))
-
-
-def _reason(trials: Sequence[Trial], kind: str) -> str:
-    return trials[0].reason if len({t.reason for t in trials}) == 1 else kind
 
 
 def _baseline(others: Sequence[Row]) -> Spread | None:

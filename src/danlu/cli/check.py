@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..domain import Domain, Float, Int
+from ..domain import Choice, Domain, Float, Int
 from .stated import WithProgram, stated, study_options
 from .words import plural, say, table
 
@@ -59,23 +59,35 @@ def check(
 
 def described(study: Study) -> str:
     """A study in words: its goal, and its space with the roles."""
-    from ..studyfile import domain_text
-
     lines = [f"study   {study.name}", f"goal    {study.goal}"]
     metric = study.objective
     direction = "larger" if metric.maximize else "smaller"
     lines.append(f"metric  {metric.name}, {direction} is better, at its {metric.at}")
+    if study.limits:
+        lines.append(f"limits  {', '.join(map(str, study.limits))}")
+    if study.learn_from:
+        lines.append(f"learns  from {', '.join(study.learn_from)}")
     arms = f" in {len(study.arms)} arms" if len(study.arms) > 1 else ""
     space = plural(len(study.search_space), "hyperparameter")
     size = combinations(study.search_space.domains)
     shown = "" if size is None else f" with {plural(size, 'combination')}"
     lines.append(f"trials  {study.trials}{arms}, over {space}{shown}")
     rows = [
-        (dimension.path, domain_text(dimension.domain), study.role(dimension.path))
-        for dimension in study.search_space.dimensions
+        (own.path, _expected(own.domain), study.role(own.path))
+        for own in study.search_space.dimensions
     ]
     rows += [(name, str(value), "fixed") for name, value in study.fixed.items()]
     return "\n".join([*lines, "", table(("name", "domain", "role"), rows)])
+
+
+def _expected(domain: Domain) -> str:
+    """A domain as a study file has it, with the option that is expected to be best."""
+    from ..studyfile import domain_text
+
+    text = domain_text(domain)
+    if not isinstance(domain, Choice) or domain.belief is None:
+        return text
+    return f"{text}, {domain.belief.center} expected"
 
 
 def combinations(domains: Mapping[str, Domain]) -> int | None:
@@ -150,6 +162,9 @@ def _tried(file: StudyFile, steps: int, patience_s: float) -> int:
     if file.study.objective.name not in seen.metrics:
         _say_missing(file.study, seen)
         return 1
+    for limit in file.study.limits:
+        if limit.metric not in seen.metrics:
+            say(f"{limit.metric!r} was not reported yet: '{limit}' needs it in the end")
     click.echo(estimate(file, seen))
     return 0
 

@@ -27,6 +27,11 @@ _SIMPLE = {  # option: (key in the study file, as written on the command line)
     "scheduler": (("scheduler",), "--scheduler"),
     "seed": (("seed",), "--seed"),
 }
+_LISTS = {
+    "scientific": "--scientific",
+    "constraints": "--constraint",
+    "learn_from": "--learn-from",
+}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -146,8 +151,9 @@ def _changes(
     for text in options["settings"]:
         name, value = pair(text, "--set")
         changes.append((tuple(name.split(".")), read_value(value), f"--set {name}"))
-    if options["scientific"]:
-        changes.append((("scientific",), list(options["scientific"]), "--scientific"))
+    for option, written in _LISTS.items():
+        if options[option]:
+            changes.append(((option,), list(options[option]), written))
     for option, goal in (("minimize", "min"), ("maximize", "max")):
         if options[option] is not None:
             metric = {"name": options[option], "goal": goal}
@@ -186,11 +192,16 @@ def _name(document: Document) -> str:
 _SCRIPTS = (".py", ".sh", ".js", ".mjs", ".jl", ".R", ".pl", ".rb")
 _OPTIONS = (
     click.option("-p", "--param", "params", multiple=True, metavar="NAME=DOMAIN",
-                 help="A hyperparameter: 1e-4..1e-1:log, 8..64, sgd|adam, 32<64<128."),
+                 help="A hyperparameter: 1e-4..1e-1:log, 8..64, sgd|adam, 32<64<128; "
+                      "~3e-3 at its end says which value is expected."),
     click.option("--min", "minimize", metavar="METRIC",
                  help="The number to make small."),
     click.option("--max", "maximize", metavar="METRIC",
                  help="The number to make large."),
+    click.option("--constraint", "constraints", multiple=True, metavar="TEXT",
+                 help="What a trial must keep to, as 'latency_ms <= 20'."),
+    click.option("--learn-from", multiple=True, metavar="STUDY",
+                 help="An earlier study of the project, of the same metric."),
     click.option("--trials", "-n", type=int, metavar="N",
                  help="Search trials in total, those of earlier runs included."),
     click.option("--max-steps", type=int, metavar="N",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..analysis.summary import Arm, Axis, Group, Row, Summary
+from ..analysis.groups import Group
+from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import Choice, Value
 from ..jsontext import number_to_json
 from .curves import Panel, panels
@@ -69,6 +70,8 @@ def _statement(summary: Summary) -> dict[str, Any]:
         "goal": study.goal,
         "metric": {"name": metric.name, "maximize": metric.maximize, "at": metric.at},
         "planned": study.trials,
+        "constraints": [str(constraint) for constraint in study.limits],
+        "learn_from": list(study.learn_from),
         "fixed": _params(study.fixed),
     }
 

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
-from ..analysis.summary import Arm, Axis, Group, Row, Summary
+from ..analysis.groups import Group
+from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import LARGEST, Choice, Domain, Int, Value
 from ..trial import Kind, State
 
@@ -78,12 +79,22 @@ def domain_text(domain: Domain) -> str:
     """
     if isinstance(domain, Choice):
         between = " < " if domain.ordered else ", "
-        return between.join(value_text(option) for option in domain.options)
+        options = between.join(value_text(option) for option in domain.options)
+        return f"{options}{_expected(domain)}"
     if domain.low == domain.high:
         return f"{number(domain.low)} only"
     whole = ", whole" if isinstance(domain, Int) else ""
     log = ", log" if domain.log else ""
-    return f"{number(domain.low)} to {number(domain.high)}{whole}{log}"
+    stretch = f"{number(domain.low)} to {number(domain.high)}"
+    return f"{stretch}{whole}{log}{_expected(domain)}"
+
+
+def _expected(domain: Domain) -> str:
+    """What was believed of a hyperparameter: ` (3e-3 expected, 50% sure)`."""
+    belief = domain.belief
+    if belief is None:
+        return ""
+    return f" ({value_text(belief.center)} expected, {belief.confidence:.0%} sure)"
 
 
 def printable(words: str) -> str:
@@ -170,8 +181,9 @@ def timing(summary: Summary) -> str:
 
 
 def direction(summary: Summary) -> str:
-    """Which way is better: `lower is better`."""
-    return "higher is better" if summary.metric.maximize else "lower is better"
+    """Which way is better, and what a trial must keep to: `lower is better`."""
+    better = "higher is better" if summary.metric.maximize else "lower is better"
+    return ", ".join([better, *(f"with {limit}" for limit in summary.study.limits)])
 
 
 def caveat(summary: Summary) -> str:
@@ -194,6 +206,12 @@ def nothing_yet(summary: Summary) -> str:
     if not summary.ended:
         return f"No trial has ended yet; {plural(len(summary.rows), 'trial')} begun."
     states = {row.state for row in summary.rows if row.state.ended}
+    if states == {State.INFEASIBLE} and summary.study.limits:
+        return (
+            f"All {plural(summary.ended, 'trial')} that ended are infeasible: they "
+            "could not be trained, or broke a constraint. See the reasons below; if no "
+            "params can keep to it, loosen the limit."
+        )
     if states == {State.INFEASIBLE}:
         return (
             f"All {plural(summary.ended, 'trial')} that ended are infeasible: none of "
@@ -274,6 +292,8 @@ def method(summary: Summary) -> str:
     ]
     if study.max_steps is not None:
         parts.append(f"full training {study.max_steps:,} steps")
+    if study.learn_from:
+        parts.append(f"learned from {', '.join(study.learn_from)}")
     others = (f"{n:,} {kind}" for kind, n in summary.kinds.items() if n)
     return f"{', '.join(parts)}. Trials: {', '.join(others) or 'none'}."
 

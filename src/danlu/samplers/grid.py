@@ -27,7 +27,8 @@ class Grid(Sampler):
     `levels` is a count for all numbers, or a mapping of name or path to a count or to
     a list of values (5 for those that it leaves out). Numbers are spaced evenly in
     their own scale, bounds included; a whole number with no more values than levels
-    gives each of them. The last hyperparameter changes fastest.
+    gives each of them. The last hyperparameter changes fastest. Beliefs do not apply:
+    whoever wants points closer together somewhere lists them in `levels`.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"lr": danlu.Float(1e-3, 1e-1, log=True),

@@ -58,6 +58,8 @@ def _study(document: Document) -> Study:
         "max_steps": document.get("max_steps"),
         "seed": or_default(document, "seed"),
         "note": _text(document, "note") if document.get("note") else "",
+        "constraints": _names(document, "constraints"),
+        "learn_from": _names(document, "learn_from"),
     }
     try:
         study = Study(**settings)
@@ -138,7 +140,7 @@ def _names(document: Document, key: str) -> list[str]:
         return []
     names = [stated] if isinstance(stated, str) else stated
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-        raise document.error((key,), f"needs a list of names, got {stated!r}")
+        raise document.error((key,), f"needs a list of texts, got {stated!r}")
     return names
 
 
@@ -180,4 +182,5 @@ def _check_settings(key: str, name: str, **settings: object) -> None:
 def _key_in(message: str) -> Key:
     """The key that an error is about: one of its first words, where that is a key."""
     words = re.findall(r"\w+", message)[:4]
+    words = ["constraints" if word == "constraint" else word for word in words]
     return next(((word,) for word in words if word in KEYS), ())

@@ -1,4 +1,4 @@
-"""How a domain is written: `1e-4..1e-1:log`, `8..64`, `sgd|adam`, or as a mapping.
+"""How a domain is written: `1e-4..1e-1:log`, `8..64~32`, `sgd|adam`, or as a mapping.
 
 The text form is the same in a study file and in `-p name=...` on the command line.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..domain import Choice, Domain, Float, Int, Value
+from ..domain import Belief, Choice, Domain, Float, Int, Value
 from ..errors import DanluError, SpaceError, did_you_mean
 from ..jsontext import dumps, loads
 from .document import MOST_DIGITS, Document, Key
@@ -26,10 +26,10 @@ _FORMS = "write low..high (as 1e-4..1e-1:log or 8..64), or options (as sgd|adam)
 def domain(text: str) -> Domain:
     """The domain that a text stands for.
 
-    >>> domain("1e-4..1e-1:log")
-    Float(low=0.0001, high=0.1, log=True)
-    >>> domain("8..64")
-    Int(low=8, high=64, log=False)
+    >>> print(domain("1e-4..1e-1:log"), domain("8..64"), sep=", ")
+    0.0001..0.1 log, 8..64 whole
+    >>> domain("1e-4..1e-1:log~3e-3").belief
+    Belief(center=0.003, confidence=0.5)
     >>> domain("32<64<128").ordered
     True
 
@@ -47,7 +47,7 @@ def domain(text: str) -> Domain:
 
 
 def domain_text(of: Domain) -> str:
-    """A domain as text; `domain` reads it back, unless an option brings its own.
+    """A domain as text; `domain` reads it back but for a choice's branches and belief.
 
     >>> domain_text(Float(1e-4, 0.1, log=True)), domain_text(Int(0, 1))
     ('0.0001..0.1:log', '0..1:int')
@@ -58,7 +58,14 @@ def domain_text(of: Domain) -> str:
     suffix = ":log" if of.log else ""
     if isinstance(of, Int) and (of.low, of.high) == (0, 1):
         suffix += ":int"
-    return f"{of.low!r}..{of.high!r}{suffix}"
+    return f"{of.low!r}..{of.high!r}{suffix}{_belief_text(of.belief)}"
+
+
+def _belief_text(belief: Belief | None) -> str:
+    if belief is None:
+        return ""
+    sure = belief.confidence != Belief.confidence
+    return f"~{belief.center!r}{f'@{belief.confidence!r}' if sure else ''}"
 
 
 def domains(document: Document, key: Key, table: object) -> dict[str, Domain]:
@@ -109,16 +116,17 @@ def _mapping(document: Document, key: Key, table: Mapping[str, Any]) -> Domain:
         raise document.error(key, SpaceError(problem))
     form, flag = named[0], forms[named[0]]
     for name in table:
-        if name not in (form, flag):
-            hint = did_you_mean(str(name), (form, flag))
+        if name not in (form, flag, "belief"):
+            hint = did_you_mean(str(name), (form, flag, "belief"))
             unknown = SpaceError(f"unknown key beside {form}: {hint}")
             raise document.error((*key, str(name)), unknown)
     marked = table.get(flag, False)
     if not isinstance(marked, bool):
         not_a_flag = SpaceError(f"is true or false, got {marked!r}")
         raise document.error((*key, flag), not_a_flag)
+    belief = _belief(document, (*key, "belief"), table.get("belief"))
     if form == "choice":
-        return _choice(document, key, table[form], marked)
+        return _choice(document, key, table[form], marked, belief)
     bounds = table[form]
     if not isinstance(bounds, list) or len(bounds) != 2:
         raise document.error(
@@ -126,12 +134,31 @@ def _mapping(document: Document, key: Key, table: Mapping[str, Any]) -> Domain:
         )
     try:
         made = Float if form == "float" else Int
-        return made(bounds[0], bounds[1], marked)
+        return made(bounds[0], bounds[1], marked, belief)
     except SpaceError as error:
         raise document.error(key, error) from None
 
 
-def _choice(document: Document, key: Key, options: Any, ordered: bool) -> Domain:
+def _belief(document: Document, key: Key, stated: Any) -> Belief | None:
+    """What is said at `key`: a value, or a mapping of center and confidence."""
+    if stated is None:
+        return None
+    table = stated if isinstance(stated, Mapping) else {"center": stated}
+    for name in table:
+        if name not in ("center", "confidence"):
+            hint = did_you_mean(str(name), ("center", "confidence"))
+            raise document.error((*key, str(name)), f"no such key: {hint}")
+    if "center" not in table:
+        raise document.error(key, SpaceError("needs a center, as in {center: 0.001}"))
+    try:
+        return Belief(**table)
+    except SpaceError as error:
+        raise document.error(key, error) from None
+
+
+def _choice(
+    document: Document, key: Key, options: Any, ordered: bool, belief: Belief | None
+) -> Domain:
     if not isinstance(options, list | Mapping):
         problem = SpaceError(f"choice needs a list or a mapping, got {options!r}")
         raise document.error(key, problem)
@@ -142,13 +169,15 @@ def _choice(document: Document, key: Key, options: Any, ordered: bool) -> Domain
             if own:
                 branches[option] = domains(document, below, own)
     try:
-        return Choice(list(options), ordered, branches)
+        return Choice(list(options), ordered, branches, belief)
     except DanluError as error:
         raise document.error(key, error) from None
 
 
 def _range(text: str) -> Domain:
-    bounds, *suffixes = re.split(r"\s*:\s*|\s+(?=[a-z])", text.strip())
+    stretch, tilde, center = text.partition("~")
+    belief = _believed(center, text) if tilde else None
+    bounds, *suffixes = re.split(r"\s*:\s*|\s+(?=[a-z])", stretch.strip())
     for suffix in suffixes:
         if suffix not in _SUFFIXES:
             hint = did_you_mean(suffix, _SUFFIXES)
@@ -161,8 +190,20 @@ def _range(text: str) -> Domain:
     if "int" in suffixes and "float" in suffixes:
         raise SpaceError(f"{text!r} is both int and float: keep one")
     if _is_whole(low, high, text, suffixes):
-        return Int(_number(low), _number(high), log)  # type: ignore[arg-type]
-    return Float(float(low), float(high), log)
+        return Int(_number(low), _number(high), log, belief)  # type: ignore[arg-type]
+    return Float(float(low), float(high), log, belief)
+
+
+def _believed(words: str, text: str) -> Belief:
+    """The belief behind `~`: a center, and perhaps `@` and the confidence."""
+    center, at, confidence = (part.strip() for part in words.partition("@"))
+    for part in (center, *([confidence] if at else [])):
+        if not _NUMBER.match(part):
+            raise SpaceError(
+                f"{text!r} has {part!r} after ~: write the value that you expect, as "
+                "1e-4..1e-1:log~3e-3, or with how sure you are, as ~3e-3@0.8"
+            )
+    return Belief(_number(center), float(confidence) if at else Belief.confidence)
 
 
 def _is_whole(low: str, high: str, text: str, suffixes: list[str]) -> bool:
