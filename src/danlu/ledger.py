@@ -58,9 +58,8 @@ class Ledger(Sequence[Trial]):
         return self._trials[place]
 
     def __reduce__(self) -> tuple[type[Ledger], tuple[list[Trial]]]:
-        return Ledger, (
-            self._trials,
-        )  # keys may hold only in the process they are from
+        # without the columns: their keys may name objects of this process
+        return Ledger, (self._trials,)
 
     def find(self, number: int) -> Trial | None:
         """The trial `number`, None when it is not known."""
