@@ -11,7 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import REPORTS, Timed, cpu_s, loss, peak_mb, side_main
+from measure import (
+    COUNTS,
+    ITS_OWN_TRIALS,
+    OPTIONS,
+    RATES,
+    REPORTS,
+    Timed,
+    cpu_s,
+    loss,
+    peak_mb,
+    per_ask_ms,
+    side_main,
+    spread,
+    valley,
+)
 
 if TYPE_CHECKING:
     import danlu
@@ -133,6 +147,58 @@ def fill(place: str, count: str, reports: str) -> dict[str, Any]:
     return {}
 
 
+def asks(sampler: str, known: str, most: str, limit_s: str) -> dict[str, Any]:
+    """CPU milliseconds of an ask when that many trials are known; None: no sampler."""
+    import danlu
+    from danlu.ask import trial_rng
+    from danlu.ledger import Ledger
+
+    if sampler not in danlu.recipes.sampler_names():
+        return {"ask_ms": None}
+    study, chosen, trials = _space_study(), danlu.recipes.sampler(sampler), Ledger()
+
+    def tell(suggestion: danlu.Suggestion) -> None:
+        number, params = len(trials), suggestion.params
+        trials.keep(
+            danlu.Trial(
+                number,
+                params,
+                danlu.State.COMPLETED,
+                index=number,
+                sampler_note=suggestion.note,
+                curves={"loss": danlu.Curve.of({1: valley(params)})},
+            )
+        )
+
+    def ask_and_tell() -> None:
+        number = len(trials)
+        space, metric = study.search_space, study.objective
+        history = danlu.History(space, metric, trials, position=number)
+        tell(chosen.ask(history, trial_rng(study, number)))
+
+    for number in range(int(known)):
+        if sampler == ITS_OWN_TRIALS:
+            ask_and_tell()
+        else:
+            tell(danlu.Suggestion(spread(number)))
+    return {"ask_ms": per_ask_ms(ask_and_tell, int(most), float(limit_s))}
+
+
+def _space_study() -> danlu.Study:
+    import danlu
+
+    rates = {name: danlu.Float(*own, log=True) for name, own in RATES.items()}
+    counts = {name: danlu.Int(*own) for name, own in COUNTS.items()}
+    options = {name: danlu.Choice(own) for name, own in OPTIONS.items()}
+    return danlu.Study(
+        name="asks",
+        goal="What does an ask cost?",
+        metric="loss",
+        space={**rates, **counts, **options},
+        trials=20_000,
+    )
+
+
 def _opened(place: str) -> danlu.Project:
     import danlu
 
@@ -165,4 +231,4 @@ def _study(name: str, count: int, rule: str = "median stopping") -> danlu.Study:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count, fill])
+    side_main([version, imported, trials, build, load, plan, work, count, fill, asks])

@@ -6,12 +6,14 @@ Standard library only, since the peer's Python imports it too.
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,12 +22,53 @@ REPORTS = 10  # of a trial
 MORE_IS_BETTER = "trials/s"
 SIDES = {"danlu": "danlu_side.py", "optuna": "optuna_side.py"}
 
+# The space in which samplers are asked: name to the bounds of a real number on a log
+# scale or of a whole number, or to options.
+RATES = {f"rate_{place}": (1e-5, 1.0) for place in range(6)}
+COUNTS = {"layers": (1, 8), "width": (1, 1000)}
+OPTIONS = {"optimizer": ("adam", "sgd", "rmsprop"), "activation": ("relu", "tanh")}
+# The sampler that goes on from the trials that it suggested, and makes nothing of
+# others: the known ones are asked for one by one. All other samplers are told them.
+ITS_OWN_TRIALS = "cma_es"
+
 Row = dict[str, Any]
 
 
 def loss(step: int, number: int) -> float:
     """A curve below those of all earlier trials, so that no trial is stopped early."""
     return 1 / step - number
+
+
+def valley(params: Mapping[str, Any]) -> float:
+    """A loss over `RATES`, `COUNTS` and `OPTIONS` for which every param matters."""
+    rates = (math.log10(params[name]) / 5 + 0.5 for name in RATES)
+    counts = (params[name] / high - 0.4 for name, (_, high) in COUNTS.items())
+    others = sum(params[name] != first for name, (first, *_) in OPTIONS.items())
+    return float(sum(x * x for x in (*rates, *counts)) + 0.1 * others)
+
+
+def spread(number: int) -> dict[str, Any]:
+    """The params of the known trial `number`: random, and the same on both sides."""
+    rng = random.Random(number)
+    return {
+        **{name: 10 ** rng.uniform(-5, 0) for name in RATES},
+        **{name: rng.randint(*bounds) for name, bounds in COUNTS.items()},
+        **{name: rng.choice(options) for name, options in OPTIONS.items()},
+    }
+
+
+def per_ask_ms(ask_and_tell: Callable[[], Any], most: int, limit_s: float) -> float:
+    """CPU milliseconds of one ask and tell: the mean after two that are not counted.
+
+    `most` are counted, fewer where they take more than `limit_s` together.
+    """
+    ask_and_tell()
+    ask_and_tell()
+    spent_s, count = 0.0, 0
+    while count < most and spent_s < limit_s:
+        spent_s += cpu_s(ask_and_tell)
+        count += 1
+    return 1000 * spent_s / count
 
 
 def cpu_s(action: Callable[[], Any]) -> float:
@@ -67,7 +110,8 @@ class Side:
         )
         if ended.returncode:
             raise RuntimeError(f"{self.name} {words}:\n{ended.stderr[-3000:]}")
-        return json.loads(ended.stdout.splitlines()[-1])
+        found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+        return found
 
 
 class Timed:

@@ -7,13 +7,29 @@ import random
 import sqlite3
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import REPORTS, Timed, cpu_s, loss, peak_mb, side_main
+from measure import (
+    COUNTS,
+    ITS_OWN_TRIALS,
+    OPTIONS,
+    RATES,
+    REPORTS,
+    Timed,
+    cpu_s,
+    loss,
+    peak_mb,
+    per_ask_ms,
+    side_main,
+    spread,
+    valley,
+)
 
 
 def version() -> dict[str, Any]:
@@ -131,6 +147,56 @@ def fill(place: str, count: str, reports: str) -> dict[str, Any]:
     return {}
 
 
+def asks(sampler: str, known: str, most: str, limit_s: str) -> dict[str, Any]:
+    """CPU milliseconds of an ask when that many trials are known."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore")  # QMC is experimental
+    space = _space()
+    study = optuna.create_study(sampler=_samplers()[sampler]())
+
+    def ask_and_tell() -> None:
+        trial = study.ask(space)
+        study.tell(trial, valley(trial.params))
+
+    for number in range(int(known)):
+        if sampler == ITS_OWN_TRIALS:
+            ask_and_tell()
+            continue
+        params = spread(number)
+        told = optuna.trial.create_trial(
+            params=params, distributions=space, value=valley(params)
+        )
+        study.add_trial(told)
+    return {"ask_ms": per_ask_ms(ask_and_tell, int(most), float(limit_s))}
+
+
+def _space() -> dict[str, Any]:
+    from optuna import distributions as kinds
+
+    return {
+        **{n: kinds.FloatDistribution(*own, log=True) for n, own in RATES.items()},
+        **{n: kinds.IntDistribution(*own) for n, own in COUNTS.items()},
+        **{n: kinds.CategoricalDistribution(own) for n, own in OPTIONS.items()},
+    }
+
+
+def _samplers() -> dict[str, Callable[[], Any]]:
+    """Optuna's samplers with their defaults, under danlu's names."""
+    from optuna import samplers
+
+    return {
+        "random": partial(samplers.RandomSampler, seed=0),
+        "quasi_random": partial(samplers.QMCSampler, seed=0),
+        "cma_es": partial(
+            samplers.CmaEsSampler, seed=0, warn_independent_sampling=False
+        ),
+        "tpe": partial(samplers.TPESampler, seed=0),
+        "gp": partial(samplers.GPSampler, seed=0),
+    }
+
+
 def train(trial: Any, reports: int = REPORTS) -> float:
     import optuna
 
@@ -226,4 +292,4 @@ def _is_category(values: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count, fill])
+    side_main([version, imported, trials, build, load, plan, work, count, fill, asks])
