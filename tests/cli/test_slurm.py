@@ -26,7 +26,7 @@ def test_a_study_runs_in_jobs_and_goes_on_there(danlu: Danlu, bowl: Path) -> Non
     ("words", "said"),
     [
         (["--slurm", "mem_gb=4"], "add --on slurm"),
-        (["--on", "slurm", "--slurm", "mem_gb"], "needs the form key=value"),
+        (["--on", "slurm", "--slurm", "mem_gb"], "needs the form name=value"),
         (["--on", "slurm", "--slurm", "time_min=0"], "time_min is a whole number"),
     ],
 )

@@ -292,7 +292,7 @@ class Local(Executor):
 def _checked_words(train: Sequence[str]) -> tuple[str, ...]:
     if isinstance(train, str) or not isinstance(train, Sequence) or not train:
         raise ExecutorError(
-            f"an executor runs a function or a list of words, got {train!r}: "
+            f"an executor runs a Python function or a list of words, got {train!r}: "
             "write ['python', 'train.py', '{args}']"
         )
     return tuple(os.fspath(word) for word in train)
