@@ -23,7 +23,7 @@ from danlu.codec import (
     trial_from_json,
     trial_to_json,
 )
-from danlu.domain import Domain, Value
+from danlu.domain import Belief, Domain, Value
 from danlu.errors import DanluError, SpaceError, StudyError
 from danlu.samplers import Fixed, Grid, QuasiRandom, Random
 from danlu.schedulers import Median
@@ -173,3 +173,42 @@ def test_json_that_is_no_study_says_why(changes: dict[str, object], says: str) -
 def test_json_of_an_unknown_scheduler_gets_a_suggestion() -> None:
     with pytest.raises(DanluError, match="no scheduler 'medan': did you mean 'median'"):
         scheduler_from_json({"name": "medan"})
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Float(1e-4, 1, True, Belief(1e-2, 0.7)),
+        Int(1, 8, belief=Belief(4)),
+        Choice(["a", None], belief=Belief(None)),
+    ],
+)
+def test_a_belief_comes_back(domain: Domain) -> None:
+    assert domain == domain_from_json(json.loads(json.dumps(domain_to_json(domain))))
+
+
+def test_constraints_and_earlier_studies_come_back_as_written() -> None:
+    stated = Study(
+        "s", "?", "loss", {"x": Float(0, 1)}, 8,
+        constraints=["ms<=20"], learn_from=["first"],
+    )  # fmt: skip
+
+    back = study_from_json(json.loads(json.dumps(study_to_json(stated))))
+
+    assert stated == back
+    assert ["ms<=20"] == [str(limit) for limit in back.limits]
+
+
+def test_a_study_without_them_is_written_as_it_always_was() -> None:
+    document = study_to_json(Study("s", "?", "loss", {"x": Float(0, 1)}, 8))
+
+    assert not {"constraints", "learn_from"} & document.keys()
+    assert {"x": {"float": [0.0, 1.0]}} == document["space"]
+
+
+def test_a_belief_with_an_unknown_field_is_refused() -> None:
+    document = study_to_json(Study("s", "?", "loss", {"x": Float(0, 1)}, 8))
+    document["space"]["x"]["belief"] = {"middle": 0.5}
+
+    with pytest.raises(StudyError, match="middle"):
+        study_from_json(document)

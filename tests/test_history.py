@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from danlu.constraint import parsed
 from danlu.domain import Choice, Float
 from danlu.errors import StudyError
 from danlu.history import History, Metric
@@ -192,3 +193,76 @@ def test_the_loss_at_a_step_is_that_of_the_curve_up_to_it(
     for each in known.trials:
         cut = each.curves["loss"].until(at)
         assert known.metric.loss(cut) == known.loss(each, at)
+
+
+def limited(*curves: dict[str, dict[int, float]]) -> History:
+    trials = [
+        Trial(
+            k,
+            {"x": 0.5},
+            State.COMPLETED,
+            curves={n: Curve.of(c) for n, c in own.items()},
+        )
+        for k, own in enumerate(curves)
+    ]
+    limits = (parsed("ms <= 20"), parsed("accuracy >= 0.5"))
+    return History(SPACE, LOSS, trials, constraints=limits)
+
+
+def test_slacks_are_read_at_the_step_of_the_loss() -> None:
+    known = limited({"loss": {1: 3, 2: 1, 3: 2}, "ms": {1: 1, 2: 30, 3: 2}})
+
+    assert 10 == known.slacks()[0, 0]
+
+
+def test_of_equal_losses_the_first_step_counts_and_of_the_last_one_the_last() -> None:
+    curve = Curve.of({1: 2, 2: 1, 3: 1})
+
+    assert (2, 3) == (LOSS.step(curve), Metric("loss", at="last").step(curve))
+    assert LOSS.step(Curve.of({1: math.nan})) is None
+    assert 1 == Metric("loss", maximize=True).step(curve)
+
+
+def test_slacks_stand_in_the_rows_of_what_is_observed() -> None:
+    known = limited(
+        {"loss": {1: 3}, "ms": {1: 30}, "accuracy": {1: 0.25}},
+        {"ms": {1: 30}},  # no loss: not observed
+        {"loss": {1: 2}, "ms": {1: 5}},
+    )
+
+    assert [[10, 0.25], [-15, None]] == [
+        [None if math.isnan(slack) else slack for slack in row]
+        for row in known.slacks().tolist()
+    ]
+    assert len(known.slacks()) == len(known.observed()[1])
+
+
+def test_without_constraints_there_are_rows_and_no_slacks() -> None:
+    assert (1, 0) == history(trial(0, {1: 1})).slacks().shape
+
+
+def test_earlier_studies_are_seen_in_the_cube_of_this_one() -> None:
+    trials = [
+        trial(0, {1: 3}, x=0.25),
+        trial(1, {1: 2}, state=State.INFEASIBLE, x=0.5),
+        trial(2, {1: 1}, state=State.FAILED, x=0.5),
+        trial(3, {1: 1}, state=State.RUNNING, x=0.5),
+        trial(4, {1: 4}, x=1.0),
+    ]
+    wider = SearchSpace({"x": Float(0, 0.5), "y": Float(0, 1)})
+    own = History(wider, LOSS, earlier=(history(*trials), history()))
+
+    (points, losses), (none, no_losses) = own.transferred()
+
+    assert [0.5, 1.0] == points[:, 0].tolist()
+    assert np.isnan(points[:, 1]).all()
+    assert 3 == losses[0]
+    assert math.isnan(losses[1])
+    assert ((0, 2), (0,)) == (none.shape, no_losses.shape)
+
+
+def test_trials_that_were_added_outside_of_an_earlier_space_are_left_out() -> None:
+    outside = Trial(0, {"z": 1}, State.COMPLETED, curves={"loss": Curve.of({1: 1})})
+    own = History(SPACE, LOSS, earlier=(history(outside),))
+
+    assert [0] == [len(losses) for _, losses in own.transferred()]

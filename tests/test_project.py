@@ -397,3 +397,85 @@ def _work(path: Path) -> list[int]:
             project.tell(planned, trial)
             numbers.append(trial.number)
     return numbers
+
+
+def run_through(project: Project, planned: Study) -> danlu.History:
+    def train(trial: danlu.client.LiveTrial) -> None:
+        x = float(str(trial.params["x"]))
+        trial.report(step=1, loss=x, ms=40 * x)
+
+    return project.run(planned, Inline(train))
+
+
+def test_trials_beyond_a_limit_are_infeasible_and_never_the_best(
+    project: Project,
+) -> None:
+    known = run_through(project, study(constraints=["ms >= 20"], trials=8))
+
+    for trial in known.trials:
+        beyond = float(str(trial.params["x"])) < 0.5
+        assert (trial.state is State.INFEASIBLE) == beyond
+    assert known.best is not None
+    assert known.best.params["x"] == min(
+        float(str(t.params["x"])) for t in known.trials if t.state is State.COMPLETED
+    )
+    _, losses = known.observed()
+    assert np.isnan(losses).tolist() == (known.slacks()[:, 0] > 0).tolist()
+
+
+def test_a_study_learns_from_the_trials_of_earlier_ones(project: Project) -> None:
+    run_through(project, study(name="first", trials=4))
+    second = project.plan(study(name="second", learn_from=["first"]))
+
+    ((points, losses),) = project.history(second).transferred()
+
+    assert points[:, 0] == pytest.approx(losses)
+    assert 4 == len(losses)
+
+
+def test_a_stored_study_still_knows_its_teachers(tmp_path: Path) -> None:
+    with danlu.open(tmp_path / "a.db") as project:
+        run_through(project, study(name="first", trials=2))
+        project.plan(study(name="second", learn_from=["first"]))
+    with danlu.open(tmp_path / "a.db") as project:
+        assert 2 == len(project.history("second").transferred()[0][1])
+
+
+def test_studies_do_not_learn_in_chains(project: Project) -> None:
+    run_through(project, study(name="first", trials=2))
+    project.plan(study(name="second", learn_from=["first"]))
+    third = project.plan(study(name="third", learn_from=["second"]))
+
+    (second,) = project.history(third).earlier
+
+    assert () == second.earlier
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"learn_from": ["frist"]}, "learn_from names 'frist'.* 'first'"),
+        (
+            {"learn_from": ["first"], "metric": danlu.Metric("loss", maximize=True)},
+            "its metric is 'loss' made small, not 'loss' made large",
+        ),
+        ({"learn_from": ["first"], "metric": "error"}, "not 'error' made small"),
+    ],
+)
+def test_a_study_learns_only_from_what_is_there_and_alike(
+    project: Project, changes: dict[str, object], says: str
+) -> None:
+    project.plan(study(name="first"))
+
+    with pytest.raises(StudyError, match=says):
+        project.plan(study(name="second", **changes))
+    assert ["first"] == [own.name for own in project.studies()]
+
+
+def test_a_study_that_exists_keeps_its_constraints(project: Project) -> None:
+    project.plan(study(constraints=["ms <= 20"]))
+
+    with pytest.raises(StudyError, match="exists with another constraints"):
+        project.plan(study())
+    with pytest.raises(StudyError, match="exists with another constraints"):
+        project.plan(study(constraints=["ms <= 30"]))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from danlu.constraint import Constraint
 from danlu.domain import Choice, Float, Int
 from danlu.errors import SpaceError, StudyError
 from danlu.history import Metric
@@ -165,3 +166,30 @@ def test_a_sampler_is_a_name_or_an_object() -> None:
 
     assert "auto" == study().sampler
     assert isinstance(study(sampler=Nothing()).sampler, Nothing)
+
+
+def test_constraints_may_be_texts() -> None:
+    limits = study(constraints=["ms <= 20", Constraint("ms", 5, upper=False)]).limits
+
+    assert (Constraint("ms", 20), Constraint("ms", 5, upper=False)) == limits
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"constraints": "ms <= 20"}, r"a list: write \['ms <= 20'\]"),
+        ({"constraints": 3}, "constraints is a list, got 3"),
+        ({"constraints": ["ms < 20"]}, "write it like 'latency_ms <= 20'"),
+        ({"constraints": ["ms <= 20", "ms<=20.0"]}, "'ms<=20.0' stands twice"),
+        ({"learn_from": "first"}, r"a list of studies: write \['first'\]"),
+        ({"learn_from": 3}, "learn_from is a list of studies, got 3"),
+        ({"learn_from": ["digits"]}, "'digits' cannot learn from itself"),
+        ({"learn_from": ["a", "a"]}, "names study 'a' twice"),
+        ({"learn_from": [3]}, "a study needs a name, got 3"),
+    ],
+)
+def test_limits_and_teachers_that_make_no_sense_are_refused(
+    changed: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(StudyError, match=says):
+        study(**changed)

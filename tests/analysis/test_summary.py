@@ -148,6 +148,14 @@ def test_trials_that_ended_alike_are_one_group_whatever_their_numbers() -> None:
     ]
 
 
+def test_a_number_that_reasons_have_in_common_is_kept() -> None:
+    reasons = ["top5_ms 31 > 20", "top5_ms 2.5e3 > 20"]
+    found = summary(
+        [trial(k, None, State.INFEASIBLE, reason=r) for k, r in enumerate(reasons)]
+    )
+    assert [group.reason for group in found.groups] == ["top5_ms … > 20"]
+
+
 @pytest.mark.parametrize("state", [State.FAILED, State.INFEASIBLE])
 def test_a_study_in_which_nothing_worked_has_no_best(state: State) -> None:
     found = summary([trial(k, None, state) for k in range(3)])

@@ -91,3 +91,19 @@ def test_a_faulty_file_names_the_line(
     said = danlu("check")
     assert said.code == 2
     assert says in said.err
+
+
+def test_limits_and_beliefs_are_shown(danlu: Danlu, bowl: Path) -> None:
+    said = danlu(
+        "check",
+        "-p",
+        "x=-2.0..2.0~0.5",
+        "--constraint",
+        "ms <= 20",
+        "--learn-from",
+        "a",
+    )
+    assert "limits  ms <= 20" in said.out
+    assert "learns  from a" in said.out
+    assert "-2.0..2.0~0.5" in said.out
+    assert "'ms' was not reported yet: 'ms <= 20' needs it in the end" in said.err

@@ -225,3 +225,18 @@ def test_a_signal_leaves_a_study_that_goes_on(
     assert danlu("status", "--json").json["counts"]["running"] == 0
     (bowl / "train.sh").write_text("echo step=11 loss=1\n")
     assert "2/2 trials" in danlu("resume").out
+
+
+def test_trials_beyond_a_limit_are_infeasible(danlu: Danlu, bowl: Path) -> None:
+    said = danlu(
+        "run", "-q", "-p", "x=1.0..2.0", "--min", "loss", "-n", 2,
+        "--constraint", "loss <= -1", "--", "sh", "train.sh", "{x}",
+    )  # fmt: skip
+    assert said.code == 4
+    assert "2 infeasible" in said.out
+
+
+def test_a_study_to_learn_from_must_be_there(danlu: Danlu, done: Path) -> None:
+    said = danlu("run", "--name", "new", "--learn-from", "bowls")
+    assert said.code != 0
+    assert "learn_from names 'bowls', no study here: did you mean 'bowl'" in said.err

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from danlu.domain import Choice, Domain, Float, Int
+from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.report.words import domain_text, duration, number, numbers_text, plural
 
 
@@ -38,6 +38,8 @@ def test_a_number_has_few_digits(value: float | None, expected: str) -> None:
         (Float(0.5, 0.5), "0.5 only"),
         (Choice([32, 64], ordered=True), "32 < 64"),
         (Choice(["a", None, True]), "a, none, yes"),
+        (Float(0, 1, belief=Belief(0.25)), "0 to 1 (0.25 expected, 50% sure)"),
+        (Choice(["a", "b"], belief=Belief("b", 0.9)), "a, b (b expected, 90% sure)"),
     ],
 )
 def test_a_domain_is_said_in_words(domain: Domain, expected: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from danlu.domain import Choice, Float, Int
+from danlu.belief import spread
+from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
 from danlu.history import History, Metric
 from danlu.samplers import QuasiRandom
@@ -86,3 +87,19 @@ def test_sobol_covers_the_cube_better_than_random_points() -> None:
 def test_an_unknown_sequence_is_refused() -> None:
     with pytest.raises(SamplerError, match="'sobol' or 'halton', got 'niederreiter'"):
         QuasiRandom("niederreiter")  # type: ignore[arg-type]
+
+
+def test_a_sequence_is_as_even_through_a_belief_as_without_one() -> None:
+    """Of 16 points one is in each 16th of what is believed."""
+    space = SearchSpace({"x": Float(0, 1, belief=Belief(0.3, 0.8))})
+    edges = spread(space, np.linspace(0, 1, 17)[:, None])[:, 0]
+    drawn = [
+        QuasiRandom().ask(
+            History(space, Metric("loss"), position=k), np.random.default_rng(0)
+        )
+        for k in range(16)
+    ]
+
+    places = [space.encode(own.params)[0] for own in drawn]
+
+    assert [1] * 16 == np.histogram(places, edges)[0].tolist()

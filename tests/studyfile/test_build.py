@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from danlu.domain import Choice, Float, Int
+from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import DanluError
 from danlu.history import Metric
 from danlu.studyfile import StudyFile, load
@@ -43,7 +43,8 @@ metric: {name: accuracy, goal: max, at: last}
 space:
   width: {int: [16, 512], log: true}
   depth: [1, 2, 3]
-  batch: {choice: [32, 64], ordered: true}
+  batch: {choice: [32, 64], ordered: true, belief: 64}
+  decay: {float: [0, 1], belief: {center: 0.1, confidence: 0.8}}
   optimizer:
     choice:
       adam: {lr: 1e-4..1e-1:log, amsgrad: true|false}
@@ -55,11 +56,14 @@ space:
             none:
 fixed: {epochs: 20}
 scientific: [optimizer]
-baseline: {width: 64, depth: 2, batch: 32, optimizer: sgd, lr: 0.1, momentum: none}
+baseline: {width: 64, depth: 2, batch: 32, decay: 0, optimizer: sgd, lr: 0.1,
+  momentum: none}
 trials: 40
 max_steps: 20
 seed: 7
 note: why not
+constraints: [latency_ms <= 20, size_mb <= 5]
+learn_from: first
 slots: 2
 gpus: [0, 1]
 gpus_per_trial: 0.5
@@ -71,6 +75,10 @@ pattern: "loss=(?P<loss>[0-9.]+)"
     assert study.objective == Metric("accuracy", maximize=True, at="last")
     assert study.search_space.domains["width"] == Int(16, 512, log=True)
     assert study.search_space.domains["depth"] == Choice([1, 2, 3])
+    assert study.search_space.domains["batch"].belief == Belief(64)
+    assert study.search_space.domains["decay"].belief == Belief(0.1, 0.8)
+    assert [str(own) for own in study.limits] == ["latency_ms <= 20", "size_mb <= 5"]
+    assert study.learn_from == ("first",)
     paths = [dimension.path for dimension in study.search_space.dimensions]
     assert "optimizer=sgd/momentum" in paths
     assert "optimizer=sgd/momentum=heavy/beta" in paths
@@ -109,6 +117,16 @@ pattern: "loss=(?P<loss>[0-9.]+)"
             "{flaot: [0, 1]}",
             "needs one of float, int, choice: did you",
         ),
+        ("1e-4..1e-1:log", "{float: [0, 1], belief: 2}", "space.lr: the center of a"),
+        ("1e-4..1e-1:log", "{int: [1, 3], belief: {}}", "belief: needs a center"),
+        ("1e-4..1e-1:log", "{int: [1, 3], blief: 2}", "did you mean 'belief'"),
+        (
+            "1e-4..1e-1:log",
+            "{float: [0, 1], belief: {centre: 1}}",
+            "belief.centre: no such key: did you mean 'center'",
+        ),
+        ("trials: 8", "constraints: [ms < 3]\ntrials: 8", "line 7: .*'ms < 3'"),
+        ("trials: 8", "trials: 8\nlearn_from: [digits]", "cannot learn from itself"),
         ("1e-4..1e-1:log", "{float: [0]}", "float needs .low, high."),
         ("1e-4..1e-1:log", "{float: [0, 1], lgo: true}", "did you mean 'log'"),
         ("1e-4..1e-1:log", "{float: [0, 1], log: 1}", "is true or false, got 1"),

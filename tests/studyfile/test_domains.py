@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danlu.domain import LARGEST, Choice, Domain, Float, Int
+from danlu.domain import LARGEST, Belief, Choice, Domain, Float, Int
 from danlu.errors import SpaceError
 from danlu.studyfile import domain, domain_text
 
@@ -33,6 +33,10 @@ from danlu.studyfile import domain, domain_text
         ("null|'1'|none", Choice([None, "1", "none"])),
         ("../a|../b", Choice(["../a", "../b"])),
         ("'a|b'<'c<d'", Choice(["a|b", "c<d"], ordered=True)),
+        ("1e-4..1e-1:log~3e-3", Float(1e-4, 0.1, log=True, belief=Belief(3e-3))),
+        ("8..64 ~ 32 @ 0.8", Int(8, 64, belief=Belief(32, 0.8))),
+        ("-2..2.0~-1", Float(-2, 2, belief=Belief(-1))),
+        ("~/a|~/b", Choice(["~/a", "~/b"])),
         ("don't|can't", Choice(["don't", "can't"])),
     ],
 )
@@ -53,6 +57,11 @@ def test_text_stands_for_a_domain(text: str, expected: Domain) -> None:
         ("0..8:log", "low > 0"),
         ("nan..1.0", "finite bounds"),
         ("0.5..1.5:int", "whole numbers"),
+        ("1..8~", "has '' after ~: write the value that you expect"),
+        ("1..8~a", "has 'a' after ~"),
+        ("1..8~4@high", "has 'high' after ~"),
+        ("1..8~9", "9 is not in 1..8"),
+        ("1..8~4@1", "is between 0 and 1"),
         ("a||b", "empty option"),
         ("a|a", "stands twice"),
         ("", "is not a domain"),
@@ -72,6 +81,8 @@ def test_text_that_stands_for_none_says_what_to_write(text: str, says: str) -> N
         Int(0, 1),
         Int(1, 2**70),
         Int(8, 64, log=True),
+        Int(0, 1, belief=Belief(1)),
+        Float(1e-4, 0.1, log=True, belief=Belief(3e-3, 0.75)),
         Choice(["a", "b"]),
         Choice([7, 2.5, True, None, "true", "7", " x", ""]),
         Choice([1, 2], ordered=True),

@@ -56,6 +56,10 @@ def test_every_example_satisfies_the_schema(path: Path) -> None:
         {"float": [0, 1], "log": True},
         {"int": [1, 8]},
         {"choice": ["a", "b"], "ordered": True},
+        "1e-4..1e-1:log~3e-3",
+        {"float": [0, 1], "belief": 0.5},
+        {"int": [1, 8], "belief": {"center": 3, "confidence": 0.8}},
+        {"choice": ["a", "b"], "belief": "a"},
         {"choice": {"adam": {"lr": "1e-4..1e-1:log"}, "sgd": None}},
     ],
 )
@@ -76,6 +80,11 @@ def test_every_form_of_a_domain_satisfies_the_schema(domain: object) -> None:
         {"limits": {"time": "soon"}},
         {"limits": {"tme": 3}},
         {"slots": 0},
+        {"constraints": ["ms < 3"]},
+        {"constraints": [3]},
+        {"learn_from": 3},
+        {"space": {"x": {"float": [0, 1], "belief": {"confidence": 0.5}}}},
+        {"space": {"x": {"float": [0, 1], "belief": {"center": 1, "confidence": 1}}}},
     ],
 )
 def test_what_a_study_file_must_not_say_breaks_the_schema(
@@ -83,3 +92,16 @@ def test_what_a_study_file_must_not_say_breaks_the_schema(
 ) -> None:
     assert is_valid(GOOD)
     assert not is_valid({**GOOD, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"constraints": "latency_ms <= 20"},
+        {"constraints": ["latency_ms<=2e1", "val acc >= .5"]},
+        {"learn_from": ["first"]},
+        {"learn_from": "first"},
+    ],
+)
+def test_what_a_study_file_may_say_satisfies_the_schema(change: dict[str, Any]) -> None:
+    assert is_valid({**GOOD, **change})
