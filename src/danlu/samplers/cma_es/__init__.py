@@ -17,15 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
 
 from ...belief import spread
-from ...errors import SamplerError
+from ...errors import SamplerError, SpaceError
 from ...history import History
 from ...space import Array, SearchSpace
-from ...trial import State, Trial
+from ...trial import Note, State, Trial
 from ..base import Sampler, Suggestion
 from . import categories, gaussian, margin, restarts
 from .axes import Axes, axes_of, believed
@@ -115,6 +116,14 @@ class _Replay:
     last: tuple[float, int] = (-math.inf, 0)
 
 
+class _Member(NamedTuple):
+    """One trial of a generation: its loss, its point (d,) and the note it was given."""
+
+    loss: float
+    point: Array
+    note: Note
+
+
 # The latest replays of this process: they spare time and change no answer.
 _REPLAYS: dict[tuple[object, ...], _Replay] = {}
 
@@ -173,8 +182,8 @@ def _when(trial: Trial) -> tuple[float, int]:
 
 def _generation(
     run: _Run, ended: Sequence[Trial], history: History
-) -> tuple[list[tuple[float, Trial]], int] | None:
-    """The next full population with its losses, and how many trials that used up.
+) -> tuple[list[_Member], int] | None:
+    """The next full population, and how many trials that used up.
 
     None while there are too few. Trials of an earlier run take no part.
     """
@@ -182,11 +191,11 @@ def _generation(
     own = [n for n, trial in enumerate(ended) if _takes_part(trial, run.plan.restart)]
     if len(own) < population:
         return None
-    members: list[tuple[float, Trial]] = []
+    members: list[_Member] = []
     for place in own:
-        loss = _loss(ended[place], history)
-        if loss is not None:
-            members.append((loss, ended[place]))
+        member = _member(ended[place], history)
+        if member is not None:
+            members.append(member)
         if len(members) == population:
             return members, place + 1
     return None
@@ -197,35 +206,36 @@ def _takes_part(trial: Trial, restart: int) -> bool:
     return chosen_here and trial.state is not State.FAILED
 
 
-def _loss(trial: Trial, history: History) -> float | None:
-    """The loss to rank a trial by: infeasible ones are last. None: it has none."""
-    if trial.params not in history.space:
+def _member(trial: Trial, history: History) -> _Member | None:
+    """A trial of a generation; None when it has no loss or is outside the space."""
+    infeasible = trial.state is State.INFEASIBLE
+    loss = math.inf if infeasible else history.loss(trial)  # infeasible ones are last
+    if loss is None:
         return None
-    return math.inf if trial.state is State.INFEASIBLE else history.loss(trial)
+    try:
+        return _Member(loss, history.space.encode(trial.params), trial.sampler_note)
+    except SpaceError:
+        return None
 
 
-def _taught(replay: _Replay, run: _Run, members: Sequence[tuple[float, Trial]]) -> _Run:
+def _taught(replay: _Replay, run: _Run, members: Sequence[_Member]) -> _Run:
     """The run after a generation, or the start of the next run."""
-    axes, normal = replay.axes, run.normal
-    ranked = sorted(members, key=lambda member: member[0])
-    losses = [loss for loss, _ in ranked]
-    points = [replay.space.encode(trial.params) for _, trial in ranked]
-    steps = [
-        _step(run, axes, trial, u) for (_, trial), u in zip(ranked, points, strict=True)
-    ]
+    axes = replay.axes
+    ranked = sorted(members, key=lambda member: member.loss)
+    steps = [_step(run.normal, axes, member) for member in ranked]
     rates = gaussian.rates(max(len(axes.numbers), 1), len(ranked))
-    normal = gaussian.updated(normal, np.stack(steps), rates)
+    normal = gaussian.updated(run.normal, np.stack(steps), rates)
     half = len(ranked) // 2
-    chosen = [axes.chosen(u) for u in points[:half]]
+    chosen = [axes.chosen(member.point) for member in ranked[:half]]
     taught = replace(
         run,
         normal=_with_margin(normal, axes, len(ranked)),
         options=categories.updated(run.options, chosen, rates.weights[:half]),
         spent=run.spent + len(ranked),
-        bests=(*run.bests, losses[0]),
-        medians=(*run.medians, losses[half]),
+        bests=(*run.bests, ranked[0].loss),
+        medians=(*run.medians, ranked[half].loss),
     )
-    if not _has_ended(taught, axes, losses[-1]):
+    if not _has_ended(taught, axes, ranked[-1].loss):
         return taught
     rng = default_rng([replay.seed, run.plan.restart])
     plan = restarts.next_plan(run.plan, replay.usual, taught.spent, rng)
@@ -247,12 +257,10 @@ def _has_ended(run: _Run, axes: Axes, worst: float) -> bool:
     return run.spent >= run.plan.most or restarts.has_ended(signs)
 
 
-def _step(run: _Run, axes: Axes, trial: Trial, u: Array) -> Array:
-    """The step (n,) from the mean to a trial at `u`, not too long if from elsewhere."""
-    normal = run.normal
-    x = _numbers(normal, axes, trial, u)
-    y = normal.steps(x)
-    if trial.sampler_note.get("generation") == normal.generation:
+def _step(normal: Gaussian, axes: Axes, member: _Member) -> Array:
+    """The step (n,) from the mean to a trial, not too long if it is from elsewhere."""
+    y = normal.steps(_numbers(normal, axes, member))
+    if member.note.get("generation") == normal.generation:
         return y
     n = len(y)
     most = math.sqrt(n) + 2 * n / (n + 2)  # Hansen, 2011, table 1: c_y
@@ -260,15 +268,15 @@ def _step(run: _Run, axes: Axes, trial: Trial, u: Array) -> Array:
     return y * min(1.0, most / length) if length > 0 else y
 
 
-def _numbers(normal: Gaussian, axes: Axes, trial: Trial, u: Array) -> Array:
-    """The numbers (n,) that were drawn for a trial at `u` (d,).
+def _numbers(normal: Gaussian, axes: Axes, member: _Member) -> Array:
+    """The numbers (n,) that were drawn for a trial.
 
     Values that are not real lost their place between the edges and inactive ones were
     never told: the note has both, in widths from the mean.
     """
-    x = u[list(axes.numbers)]
+    x = member.point[list(axes.numbers)]
     hidden = _hidden(axes, x)
-    noted = trial.sampler_note.get("z")
+    noted = member.note.get("z")
     if not isinstance(noted, list | tuple) or len(noted) != len(hidden):
         return np.where(np.isnan(x), normal.mean, x)
     widths = normal.widths
