@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part", Sampler, Scheduler)
 
 _SAMPLERS: Mapping[str, type[Sampler]] = {
+    "gp": samplers.GP,
     "quasi_random": samplers.QuasiRandom,
     "random": samplers.Random,
     "tpe": samplers.TPE,

@@ -21,7 +21,8 @@ _MOST_SOBOL = 2**30  # points of scipy's sequence at its default precision of 30
 def point(sequence: str, dimensions: int, seed: int, number: int) -> Array:
     """The point (d,) of the cube with that number; `sequence` is sobol or halton."""
     block, place = divmod(number, _BLOCK)
-    return _points(sequence, dimensions, seed, block)[place]
+    found: Array = _points(sequence, dimensions, seed, block)[place]
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ import pytest
 
 from danlu.domain import Choice, Float, Int
 from danlu.history import History, Metric
-from danlu.samplers import TPE, CmaEs, Fixed, Grid, QuasiRandom, Random, Sampler
+from danlu.samplers import GP, TPE, CmaEs, Fixed, Grid, QuasiRandom, Random, Sampler
 from danlu.space import Params, SearchSpace
 from danlu.trial import Curve, State, Trial
 
@@ -42,6 +42,7 @@ def samplers(space: SearchSpace) -> list[Sampler]:
     return [
         Random(),
         TPE(start=1),
+        GP(min_trials=1),
         QuasiRandom(),
         QuasiRandom("halton"),
         CmaEs(),

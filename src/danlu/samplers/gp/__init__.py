@@ -1,0 +1,84 @@
+"""Bayesian optimization with a Gaussian process (Jones, Schonlau & Welch, 1998).
+
+After each trial a process is fitted to all losses, and the next params are where the
+expected improvement is largest. The folder is the method in its parts: `axes` (points
+as vectors), `kernel`, `evidence`, `process` (the posterior), `fit` (hyperparameters),
+`warp` (losses), `acquisition`, `model` (all of these together) and `search`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from ...belief import spread
+from ...errors import SamplerError
+from ...history import History
+from ...sequence import point
+from ...space import Array
+from ..base import Sampler, Suggestion
+from .axes import Axes
+from .model import model_of
+from .search import Search
+
+GOOD_POINTS = 10  # observed points whose neighborhood is searched
+TAKEN = 1e-6  # coordinates closer than that to a known point: the same params
+
+
+@dataclass(frozen=True)
+class GP(Sampler):
+    """Params where a Gaussian process expects the largest improvement.
+
+    The first trials are the middle of the space and then quasi-random points, until
+    `min_trials` have a loss. Good for up to some hundreds of trials that are costly;
+    from 400 on the process sees a part of them.
+
+    >>> import danlu, numpy
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> history = danlu.History(space, danlu.Metric("loss"))
+    >>> danlu.samplers.GP().ask(history, numpy.random.default_rng(0)).params
+    {'x': 0.5}
+
+    Raises:
+        SamplerError: `min_trials` is below 1.
+    """
+
+    min_trials: int = 4
+
+    def __post_init__(self) -> None:
+        if self.min_trials < 1:
+            raise SamplerError(f"min_trials is at least 1, got {self.min_trials}")
+
+    def ask(self, history: History, rng: Generator) -> Suggestion:
+        """The params of highest log expected improvement, tried by nobody so far."""
+        X, y = history.observed()
+        if np.isfinite(y).sum() < self.min_trials:
+            return Suggestion(history.space.decode(_first(history)))
+        axes, pending = Axes(history.space), history.pending()
+        model = model_of(axes, X, y, history.slacks(), pending)
+        search = Search(axes, model.score, model.score_with_slopes)
+        good = X[np.argsort(np.where(np.isnan(y), np.inf, y), kind="stable")]
+        ranked = search.ranked(good[:GOOD_POINTS], rng)
+        chosen = _untried(axes, ranked, np.vstack((X, pending)))
+        return Suggestion(history.space.decode(chosen))
+
+
+def _first(history: History) -> Array:
+    """The middle of the cube, then quasi-random points, spread as is believed."""
+    dimensions, position = len(history.space), history.position
+    u = np.full(dimensions, 0.5)
+    if position:
+        u = point("sobol", dimensions, history.seed, position - 1)
+    first: Array = spread(history.space, u[None])[0]
+    return first
+
+
+def _untried(axes: Axes, ranked: Array, known: Array) -> Array:
+    """The first of the ranked points (m, d) that is not among the known ones."""
+    tried = axes.embed(known)
+    for place, at in enumerate(axes.embed(ranked)):
+        if not (np.abs(tried - at) < TAKEN).all(1).any():
+            return np.asarray(ranked[place])
+    return np.asarray(ranked[0])  # all has been tried: what is best may be repeated

@@ -1,0 +1,188 @@
+"""The kernel's view of a search space: points of the cube as vectors to compare.
+
+A number becomes one coordinate. An unordered choice becomes one coordinate for each
+option, 1/sqrt(2) for the chosen one and 0 elsewhere, so that two options are at the
+squared distance 1: the Hamming distance. An inactive dimension is put at the middle,
+from which every value is equally far on average: two points on different branches are
+then compared by what they have in common and by the choice that parts them.
+
+Hyperparameters of one name and one domain under one choice are one axis: `lr` of two
+optimizers, where both have the same bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...domain import Choice, Float, Int
+from ...space import Array, Dimension, SearchSpace
+
+Mask = NDArray[np.bool_]
+
+MOST_STEPS = 256  # a whole number with more values than that is taken as continuous
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """What is compared with what: an axis is one column of the cube, or several.
+
+    A coordinate is a column of the vectors that `embed` gives out.
+    """
+
+    space: SearchSpace
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The columns of the cube that make up each axis; constant ones are in none."""
+        found: dict[object, list[int]] = {}
+        for column, dimension in enumerate(self.space.dimensions):
+            if steps(dimension) == 1:
+                continue
+            shared = (dimension.parent, dimension.name, str(dimension.domain))
+            found.setdefault(shared, []).append(column)
+        return tuple(tuple(columns) for columns in found.values())
+
+    @cached_property
+    def owners(self) -> NDArray[np.intp]:
+        """The axis (q,) that each coordinate belongs to."""
+        widths = [self._width(columns[0]) for columns in self.groups]
+        return np.repeat(np.arange(len(widths)), widths)
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.intp]:
+        """The first coordinate of each axis."""
+        return np.searchsorted(self.owners, np.arange(len(self.groups)))
+
+    @cached_property
+    def stretches(self) -> tuple[Array | None, ...]:
+        """For each column the middles of its values, None where it is continuous."""
+        return tuple(_middles(dimension) for dimension in self.space.dimensions)
+
+    @cached_property
+    def continuous(self) -> Mask:
+        """Which columns (d,) vary without steps."""
+        return np.array([middles is None for middles in self.stretches], bool)
+
+    def is_unordered(self, column: int) -> bool:
+        """Whether the values of a column are options without an order."""
+        domain = self.space.dimensions[column].domain
+        return isinstance(domain, Choice) and not domain.ordered
+
+    def snap(self, U: Array) -> Array:
+        """The points (m, d) with every stepped column at the middle of its stretch."""
+        snapped = U.copy()
+        for column, middles in enumerate(self.stretches):
+            if middles is not None:
+                edges = (middles[1:] + middles[:-1]) / 2
+                snapped[:, column] = middles[np.searchsorted(edges, U[:, column])]
+        return snapped
+
+    def active(self, U: Array) -> Mask:
+        """Which entries (m, d) of the points are active; nan entries never are."""
+        active = ~np.isnan(U)
+        for column, condition in enumerate(self._conditions):
+            if condition is not None:
+                parent, low, high = condition
+                chosen = (U[:, parent] >= low) & (U[:, parent] < high)
+                active[:, column] &= active[:, parent] & chosen
+        return active
+
+    def embed(self, U: Array) -> Array:
+        """The points (m, d) as vectors (m, q), whose distances the kernel measures."""
+        active = self.active(U)
+        parts = [np.empty((len(U), 0))]
+        for columns in self.groups:
+            if self.is_unordered(columns[0]):
+                parts.append(self._indicators(U, active, columns))
+            else:
+                parts.append(_merged(U, active, columns, absent=0.5)[:, None])
+        return np.hstack(parts)
+
+    def pull_back(self, slopes: Array, U: Array) -> Array:
+        """Slopes along coordinates (m, q) as slopes along continuous columns (m, d)."""
+        active = self.active(U)
+        pulled = np.zeros_like(U)
+        for axis, columns in enumerate(self.groups):
+            along = slopes[:, self._firsts[axis]]
+            for column in columns:
+                if self.continuous[column]:
+                    pulled[:, column] = np.where(active[:, column], along, 0.0)
+        return pulled
+
+    @cached_property
+    def _conditions(self) -> tuple[tuple[int, float, float] | None, ...]:
+        """Of each column: a choice's column, and between which places it is active."""
+        every = {d.path: d for d in SearchSpace(self.space.domains).dimensions}
+        columns = {d.path: k for k, d in enumerate(self.space.dimensions)}
+        return tuple(
+            _condition(dimension, every, columns) for dimension in self.space.dimensions
+        )
+
+    def _options(self, column: int) -> int:
+        return steps(self.space.dimensions[column])
+
+    def _width(self, column: int) -> int:
+        return self._options(column) if self.is_unordered(column) else 1
+
+    def _indicators(self, U: Array, active: Mask, columns: Sequence[int]) -> Array:
+        places = _merged(U, active, columns, absent=np.nan)
+        options = np.arange(self._options(columns[0]))
+        chosen = _option(places, len(options))[:, None] == options
+        indicators: Array = chosen / np.sqrt(2.0)
+        return indicators
+
+
+def steps(dimension: Dimension) -> int:
+    """How many values a dimension has, 0 for more than anyone counts."""
+    domain = dimension.domain
+    if isinstance(domain, Choice):
+        return len(domain.options)
+    if isinstance(domain, Int):
+        return domain.high - domain.low + 1
+    return 1 if domain.low == domain.high else 0
+
+
+def _middles(dimension: Dimension) -> Array | None:
+    domain, count = dimension.domain, steps(dimension)
+    if not 1 <= count <= MOST_STEPS:
+        return None
+    if isinstance(domain, Choice):
+        return (np.arange(count) + 0.5) / count
+    if isinstance(domain, Float):
+        return np.array([0.5])
+    return np.array([domain.encode(domain.low + step) for step in range(count)])
+
+
+def _condition(
+    dimension: Dimension, every: dict[str, Dimension], columns: dict[str, int]
+) -> tuple[int, float, float] | None:
+    """The nearest choice above that is not pinned, and the stretch of the option."""
+    while dimension.parent is not None:
+        parent = every[dimension.parent]
+        if parent.path in columns and isinstance(parent.domain, Choice):
+            options = list(parent.domain.options)
+            option = options.index(dimension.option)
+            low, high = option / len(options), (option + 1) / len(options)
+            return columns[parent.path], low, high
+        dimension = parent
+    return None
+
+
+def _merged(U: Array, active: Mask, columns: Sequence[int], absent: float) -> Array:
+    """The active one of several columns (m,), `absent` where none is."""
+    merged = np.full(len(U), absent)
+    for column in columns:
+        merged = np.where(active[:, column], U[:, column], merged)
+    return merged
+
+
+def _option(places: Array, count: int) -> NDArray[np.int64]:
+    """The number of the option at each place, -1 at nan."""
+    known = np.nan_to_num(places, nan=0.0)
+    options = np.minimum((known * count).astype(np.int64), count - 1)
+    return np.where(np.isnan(places), -1, options)

@@ -1,0 +1,140 @@
+"""Hyperparameters of the Gaussian process: the most probable ones, by their slopes.
+
+The marginal likelihood is eq. 5.8 of Rasmussen & Williams (2006) with the derivatives
+of eq. 5.9. The prior of a lengthscale grows with the number of axes as in Hvarfner,
+Hellsten & Nardi (2024), "Vanilla Bayesian optimization performs great in high
+dimensions": LogNormal(sqrt(2) + log(d) / 2, sqrt(3)).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...space import Array
+from .evidence import Evidence
+from .kernel import matern, matern_slope, squared_distances
+from .process import Hyper, Process
+
+LENGTH_STD = math.sqrt(3.0)  # Hvarfner et al. (2024)
+NOISE_MEAN, NOISE_STD = -4.0, 1.0  # their prior of the noise's variance
+SIGNAL_STD = 1.0  # values are standardized: a signal within a factor of some e of 1
+LENGTHS = (5e-3, 1e3)
+SIGNALS = (1e-2, 1e2)
+NOISES = (1e-6, 10.0)
+MOST_TURNS = 40  # of L-BFGS; more change the fit by less than its noise
+
+
+def posterior(evidence: Evidence, hyper: Hyper, level: float = 0.0) -> Process:
+    """The process after it has seen the evidence; `level` is its mean before that."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    scales = hyper.lengthscales[evidence.owners]
+    scaled = evidence.points / scales
+    covariance = hyper.signal * matern(squared_distances(scaled, scaled))
+    covariance[np.diag_indices_from(covariance)] = (
+        hyper.signal + hyper.noise / evidence.counts
+    )
+    factor = cho_factor(covariance, lower=True)
+    inverse = cho_solve(factor, np.eye(len(covariance)))
+    weights = inverse @ (evidence.values - level)
+    return Process(evidence.points, scales, hyper.signal, weights, inverse, level)
+
+
+def most_probable(evidence: Evidence) -> Hyper:
+    """The hyperparameters of the highest posterior density, from two starts."""
+    from scipy.optimize import minimize
+
+    objective = Objective(evidence, evidence.apart())
+    best, least = objective.starts()[0], math.inf
+    for start in objective.starts():
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=objective.bounds(),
+            options={"maxiter": MOST_TURNS, "ftol": 1e-6, "gtol": 1e-3},
+        )
+        if found.fun < least:
+            best, least = found.x, found.fun
+    return hyper_of(best)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The negative log posterior of the logarithms of (lengthscales, signal, noise)."""
+
+    evidence: Evidence
+    apart: Array
+
+    def __call__(self, logs: Array) -> tuple[float, Array]:
+        """The value and its slopes (p + 2,)."""
+        value, slopes = self.misfit(hyper_of(logs))
+        away = (logs - self._modes) / self._stds
+        return value + 0.5 * float(away @ away), slopes + away / self._stds
+
+    def starts(self) -> list[Array]:
+        """Where the search begins: the prior's mode, and rougher functions."""
+        rougher = self._modes.copy()
+        rougher[:-2] -= LENGTH_STD / 2
+        return [self._modes, rougher]
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Between which logarithms the search stays."""
+        logs = [tuple(np.log(pair)) for pair in (LENGTHS, SIGNALS, NOISES)]
+        return [logs[0]] * self.evidence.axes + logs[1:]
+
+    @property
+    def _modes(self) -> Array:
+        """Of LogNormal(m, s) the mode is exp(m - s^2)."""
+        axes = self.evidence.axes
+        length = math.sqrt(2.0) + 0.5 * math.log(max(axes, 1)) - LENGTH_STD**2
+        noise = NOISE_MEAN - NOISE_STD**2
+        return np.array([length] * axes + [0.0, noise])
+
+    @property
+    def _stds(self) -> Array:
+        axes = self.evidence.axes
+        return np.array([LENGTH_STD] * axes + [SIGNAL_STD, NOISE_STD])
+
+    def misfit(self, hyper: Hyper) -> tuple[float, Array]:
+        """The negative log marginal likelihood and its slopes, eq. 5.8 and 5.9."""
+        from scipy.linalg.lapack import dpotrf, dpotri
+
+        evidence, count = self.evidence, len(self.evidence.values)
+        weights = hyper.lengthscales**-2.0
+        squares = weights @ self.apart
+        upper = np.triu_indices(count, 1)
+        covariance = np.diag(hyper.signal + hyper.noise / evidence.counts)
+        covariance[upper] = hyper.signal * matern(squares)
+        factor, fault = dpotrf(covariance, lower=0, clean=1)
+        if fault:
+            return 1e10, np.zeros(evidence.axes + 2)
+        inverse = dpotri(factor, lower=0)[0]  # its upper triangle
+        pairs, own = inverse[upper], np.diag(inverse)
+        solved = _times(inverse, evidence.values)
+        value = 0.5 * evidence.values @ solved + np.log(np.diag(factor)).sum()
+        # eq. 5.9 with A = a a^T - K^-1; each pair stands twice in the trace
+        rest_pairs = solved[upper[0]] * solved[upper[1]] - pairs
+        rest_own = solved * solved - own
+        steep = rest_pairs * matern_slope(squares) * hyper.signal
+        lengths = -2.0 * weights * (self.apart @ steep)
+        noise = 0.5 * hyper.noise * float(rest_own @ (1.0 / evidence.counts))
+        total = 0.5 * rest_own.sum() * hyper.signal
+        signal = total + float(rest_pairs @ covariance[upper])
+        return float(value), -np.concatenate((lengths, [signal, noise]))
+
+
+def _times(upper: Array, values: Array) -> Array:
+    """The symmetric matrix with that upper triangle, times the values."""
+    result: Array = np.triu(upper) @ values + np.triu(upper, 1).T @ values
+    return result
+
+
+def hyper_of(logs: Array) -> Hyper:
+    """The hyperparameters with these logarithms (lengthscales, signal, noise)."""
+    values = np.exp(logs)
+    return Hyper(values[:-2], float(values[-2]), float(values[-1]))

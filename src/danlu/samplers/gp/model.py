@@ -1,0 +1,130 @@
+"""What a study's trials say, as processes: of the loss, and of what must be kept to.
+
+Whether a trial is feasible is learned by a process of its own (Gelbart, Snoek & Adams,
+2014, "Bayesian optimization with unknown constraints"): expected improvement is
+multiplied by the probability that every constraint is kept, eq. 5. A trial that was
+infeasible for no stated reason is at +1 of such a constraint, the others at -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...belief import log_belief
+from ...space import Array
+from . import acquisition
+from .axes import Axes
+from .evidence import Evidence, merged, telling
+from .fit import most_probable, posterior
+from .process import Process
+from .warp import warped
+
+MOST_POINTS = 400  # that a process is conditioned on: its cost is cubic
+MOST_FITTED = 150  # that its hyperparameters are fitted to
+BELIEF_TRIALS = 10.0  # after which a belief weighs as much as one e of improvement
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The acquisition: log expected improvement, feasibility and belief together.
+
+    `best` is the lowest expected loss of all observed points. `belief` is what the log
+    density of a belief counts: beta / n (Hvarfner et al., 2022, "piBO", eq. 6).
+    """
+
+    axes: Axes
+    objective: Process
+    limits: Sequence[Process]
+    best: float
+    belief: float
+
+    def score(self, U: Array) -> Array:
+        """The log acquisition (m,) at full points (m, d)."""
+        at = self.axes.embed(U)
+        mean, std = self.objective.predict(at)
+        score = acquisition.log_expected_improvement(mean, std, self.best)
+        for limit in self.limits:
+            score = score + acquisition.log_below(*limit.predict(at))
+        return score + self.belief * self._log_belief(U)
+
+    def score_with_slopes(self, U: Array) -> tuple[Array, Array]:
+        """The same, and its derivatives (m, d) along the continuous columns."""
+        at = self.axes.embed(U)
+        mean, std, of_mean, of_std = self.objective.predict_with_slopes(at)
+        score = acquisition.log_expected_improvement(mean, std, self.best)
+        by_mean, by_std = acquisition.improvement_slopes(mean, std, self.best)
+        slopes = by_mean[:, None] * of_mean + by_std[:, None] * of_std
+        for limit in self.limits:
+            mean, std, of_mean, of_std = limit.predict_with_slopes(at)
+            score = score + acquisition.log_below(mean, std)
+            by_mean, by_std = acquisition.below_slopes(mean, std)
+            slopes = slopes + by_mean[:, None] * of_mean + by_std[:, None] * of_std
+        score = score + self.belief * self._log_belief(U)
+        return score, self.axes.pull_back(slopes, U) + self._belief_slopes(U)
+
+    def _log_belief(self, U: Array) -> Array:
+        active = self.axes.active(U)
+        return log_belief(self.axes.space, np.where(active, U, np.nan))
+
+    def _belief_slopes(self, U: Array) -> Array:
+        """By central differences: a belief is cheap, and smooth at this scale."""
+        slopes, step = np.zeros_like(U), 1e-6
+        for column, dimension in enumerate(self.axes.space.dimensions):
+            if dimension.domain.belief is None or not self.axes.continuous[column]:
+                continue
+            above, below = U.copy(), U.copy()
+            above[:, column] += step
+            below[:, column] -= step
+            rise = self._log_belief(above) - self._log_belief(below)
+            slopes[:, column] = self.belief * rise / (2.0 * step)
+        return slopes
+
+
+def model_of(axes: Axes, X: Array, y: Array, slacks: Array, pending: Array) -> Model:
+    """The model after the points (n, d) with losses (n,) and slacks (n, c).
+
+    A loss is nan where a trial was infeasible, a slack is above 0 where a constraint
+    was broken and nan where it is not known. Pending points count as if they had come
+    out as expected (Ginsbourger et al., 2010, "kriging believer").
+    """
+    known = np.isfinite(y)
+    evidence = _evidence(axes, X[known], warped(y[known]))
+    hyper = most_probable(evidence.take(telling(evidence, MOST_FITTED)))
+    objective = posterior(evidence, hyper)
+    if len(pending):
+        at = axes.embed(pending)
+        evidence = evidence.and_also(at, objective.mean(at))
+        objective = posterior(evidence, hyper)
+    best = float(objective.mean(evidence.points).min())
+    limits = [_limit(axes, *stated) for stated in _stated(X, y, slacks)]
+    return Model(axes, objective, limits, best, BELIEF_TRIALS / len(y))
+
+
+def _stated(X: Array, y: Array, slacks: Array) -> Iterator[tuple[Array, Array]]:
+    """Points and slacks of each constraint, and of being feasible at all."""
+    for slack in slacks.T:
+        known = ~np.isnan(slack)
+        if known.any():
+            size = np.median(np.abs(slack[known])) or 1.0
+            yield X[known], np.arcsinh(slack[known] / size)  # tames the tails, keeps 0
+    explained = (slacks > 0).any(1)
+    failed = np.isnan(y) & ~explained
+    if failed.any():
+        yield X[~explained], np.where(failed[~explained], 1.0, -1.0)
+
+
+def _limit(axes: Axes, X: Array, slack: Array) -> Process:
+    """The process of a slack; where nothing is known, as likely kept as on average."""
+    level = float(slack.mean())
+    evidence = _evidence(axes, X, slack)
+    centered = replace(evidence, values=evidence.values - level)
+    hyper = most_probable(centered.take(telling(centered, MOST_FITTED)))
+    return posterior(evidence, hyper, level)
+
+
+def _evidence(axes: Axes, X: Array, values: Array) -> Evidence:
+    every = merged(axes.embed(X), values, axes.owners)
+    return every.take(telling(every, MOST_POINTS))

@@ -1,0 +1,26 @@
+"""Losses as values that a Gaussian process can believe in.
+
+Losses are standardized, which keeps their proportions. Ranks would not, and neither
+does a bend: how bad the bad params are tells where the good ones must be. Only what is
+absurdly far above the median, as when a training diverges, is cut.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...space import Array
+
+REACH = 10.0  # how far above the median losses count, in distances down to the best
+
+
+def warped(losses: Array) -> Array:
+    """The losses (n,) in the same order, standardized, none absurdly far above."""
+    scale = np.abs(losses).max() or 1.0
+    values = losses / scale  # so that nothing below overflows
+    median = np.median(values)
+    values = np.minimum(values, median + REACH * (median - values.min()))
+    centered = values - values.mean()
+    spread = centered.std()
+    result: Array = centered / spread if spread > 0 else np.zeros_like(centered)
+    return result

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from danlu.samplers.gp.warp import warped
+
+
+def test_losses_keep_their_proportions() -> None:
+    losses = np.array([0.1, 0.2, 0.4, 0.5, 0.6, 0.7, 1e9])
+
+    got = warped(losses)[:4]
+
+    assert_allclose(np.diff(got) / np.diff(got)[0], [1.0, 2.0, 1.0])
+
+
+def test_a_training_that_went_wrong_is_no_farther_than_a_bad_one() -> None:
+    losses = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+
+    assert_allclose(warped(np.array([*losses, 1e6])), warped(np.array([*losses, 1e12])))
+
+
+def test_the_order_stays() -> None:
+    losses = np.random.default_rng(0).lognormal(0, 3, 50)
+
+    assert (np.diff(warped(losses)[np.argsort(losses)]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "losses", [[1.0], [2.0, 2.0], [1e300, -1e300, 0.0, 5e-324, 1.0, 1.0], [0.0, 0.0]]
+)
+def test_no_loss_is_too_strange(losses: list[float]) -> None:
+    assert np.isfinite(warped(np.array(losses))).all()
+
+
+def test_what_was_added_and_multiplied_is_taken_away() -> None:
+    losses = np.random.default_rng(0).random(20)
+
+    assert_allclose(warped(1000 * losses + 5), warped(losses), atol=1e-9)
