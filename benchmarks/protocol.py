@@ -1,38 +1,56 @@
-"""A sampler of danlu behind a line protocol, so that any harness can drive it.
+"""A method of danlu behind a line protocol, so that any harness can drive it.
 
-python -m benchmarks.protocol --sampler gp
+python -m benchmarks.protocol --sampler gp --scheduler full
 
 Each line on stdin is one JSON object, answered by one on stdout:
 
-  {"init": {"space": [...], "seed": 0, "max_trials": 100}}   begins a new run
-  {"ask": {}}                                                 gives an id and a config
-  {"tell": {"id": 7, "value": 0.231}}                         smaller is better
-  {"stop": {}}                                                ends the process
+  {"init": {"space": [...], "seed": 0, "max_trials": 100, "max_fidelity": 52}}
+  {"ask": {}}     gives an id, its config, and the epoch up to which it is to be trained
+  {"tell": {"id": 7, "fidelity": 9, "value": 0.231, "curve": [[8, 0.3], [9, 0.231]]}}
+  {"stop": {}}    ends the process
+
+An init begins a new run. Smaller values are better. The curve has what is new, and may
+be null where there is but one value; a value that is null or not finite says that the
+config is infeasible. Several trials may be asked for before one is told. A trial is
+asked for again, with one epoch more, as long as the scheduler lets it go on.
 
 The space is a list of entries like {"name": "lr", "type": "float", "low": 1e-5, "high":
 0.1, "log": true}, {"type": "int", ...} and {"type": "cat", "choices": [...]}. With
 "cond": {"parent": "booster", "in": ["dart", "gbtree"]} an entry is active under these
-options only. Several trials may be asked for before one is told; a value that is null
-or not finite says that the config is infeasible.
+options only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from typing import Any
 
-from danlu import Choice, Curve, Float, History, Int, State, Study, Trial, recipes
-from danlu.ask import sampler_of, trial_rng, trial_seed
+from danlu import (
+    Choice,
+    Float,
+    History,
+    Int,
+    Report,
+    State,
+    Study,
+    Suggestion,
+    Trial,
+    recipes,
+)
+from danlu.ask import sampler_of, scheduler_of, trial_rng, trial_seed
 from danlu.domain import Domain, Value
-from danlu.ledger import Ledger
-from danlu.memory import arm_seed
+from danlu.memory import Memory
 from danlu.samplers import Sampler
+from danlu.schedulers import Resume, Start
+from danlu.settle import ending
+from danlu.storage.sql import open_storage
 from danlu.trial import Kind
 
 METRIC = "loss"
@@ -48,57 +66,75 @@ class Run:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._sampler = sampler_of(study)
-        self._trials = Ledger()
+        self._scheduler = scheduler_of(study)
+        self._memory = Memory(study, open_storage(":memory:"), study_id=0)
+        self._going_on: deque[int] = deque()  # running, and nobody trains them now
 
     def ask(self) -> Trial:
-        """The next trial, running from now on."""
-        number = len(self._trials)
-        rng = trial_rng(self._study, number)
-        suggestion = self._sampler.ask(self.history(), rng)
+        """The trial to be trained for one step more."""
+        if self._going_on:
+            return self._memory.trial(self._going_on.popleft())
+        history = self.history()
+        number = len(history.trials)
+        choice = self._scheduler.next(history, trial_rng(self._study, number))
+        if choice is None:
+            raise RuntimeError(f"nothing to start while {number} trials are known")
+        if isinstance(choice, Resume):
+            paused = self._memory.trial(choice.number)
+            trial = replace(paused, state=State.RUNNING, budget=choice.budget)
+        else:
+            trial = self._new(number, choice)
+        self._memory.keep(trial)
+        return trial
+
+    def tell(self, number: int, curve: Mapping[int, float]) -> None:
+        """Takes what a trial has reached, and ends it where nothing is left to do."""
+        reports = [Report(step, {METRIC: value}) for step, value in curve.items()]
+        trial = self._memory.hold(number, reports)
+        self._memory.take_unsaved(number)
+        budget = trial.budget or self._study.max_steps
+        found = ending(trial, self._memory, self._scheduler, reports)
+        if found is not None:
+            self._memory.keep(replace(trial, state=found[0]))
+        elif budget is not None and trial.step >= budget:
+            self._memory.keep(replace(trial, state=State.COMPLETED))
+        else:
+            self._going_on.append(number)
+
+    def history(self) -> History:
+        """What is known, as the sampler sees it when it is asked next."""
+        history = self._memory.history()
+        return replace(history, position=len(history.trials))
+
+    def _new(self, number: int, start: Start) -> Trial:
+        suggestion = Suggestion(start.params) if start.params else None
+        if suggestion is None:
+            rng = trial_rng(self._study, number)
+            suggestion = self._sampler.ask(self.history(), rng)
         if suggestion is None:
             raise RuntimeError(f"{self._sampler} has nothing left after {number} asks")
-        trial = Trial(
+        return Trial(
             number,
             self._study.search_space.admit(suggestion.params),
             index=number,
-            budget=self._study.max_steps,
+            budget=start.budget,
             seed=trial_seed(self._study, Kind.SEARCH, number),
             sampler_note=suggestion.note,
-        )
-        self._trials.keep(trial)
-        return trial
-
-    def tell(self, number: int, value: float | None) -> None:
-        """Ends the trial `number` with its loss, or as infeasible without one."""
-        curve = Curve.of({1: float("nan") if value is None else value})
-        feasible = self._study.objective.loss(curve) is not None
-        state = State.COMPLETED if feasible else State.INFEASIBLE
-        ended = replace(self._trials[number], state=state, curves={METRIC: curve})
-        self._trials.keep(ended)
-
-    def history(self) -> History:
-        """What the sampler is shown when it is asked next."""
-        study = self._study
-        return History(
-            space=study.search_space,
-            metric=study.objective,
-            trials=self._trials,
-            seed=arm_seed(study.seed, 0),
-            position=len(self._trials),
-            max_steps=study.max_steps,
+            scheduler_note=start.note,
         )
 
 
-def study(init: Message, sampler: Sampler | str) -> Study:
+def study(init: Message, sampler: Sampler | str, scheduler: str = "full") -> Study:
     """The study that an `init` message states."""
     return Study(
         name="benchmark",
-        goal="How low does this sampler get?",
+        goal="How low does this method get?",
         metric=METRIC,
         space=domains(init["space"]),
         trials=int(init["max_trials"]),
         sampler=sampler,
-        max_steps=1,
+        scheduler=scheduler,
+        max_steps=int(init.get("max_fidelity") or 1),
         seed=int(init["seed"]),
     )
 
@@ -127,7 +163,9 @@ def _domain(entries: Sequence[Entry], entry: Entry) -> Domain:
     return number(entry["low"], entry["high"], log=bool(entry.get("log")))
 
 
-def answers(lines: Iterable[str], sampler: Sampler | str) -> Iterator[Message]:
+def answers(
+    lines: Iterable[str], sampler: Sampler | str, scheduler: str = "full"
+) -> Iterator[Message]:
     """What is said to each line, until the one that says to stop."""
     run: Run | None = None
     for line in lines:
@@ -135,19 +173,26 @@ def answers(lines: Iterable[str], sampler: Sampler | str) -> Iterator[Message]:
         if verb == "stop":
             return
         if verb == "init":
-            run = Run(study(said, sampler))
+            run = Run(study(said, sampler, scheduler))
             yield {"ok": True}
             continue
         if run is None:
             raise RuntimeError(f"{verb!r} came before any init")
         if verb == "ask":
             trial = run.ask()
-            yield {"id": trial.number, "config": trial.params}
+            params, next_step = trial.params, trial.step + 1
+            yield {"id": trial.number, "config": params, "fidelity": next_step}
         elif verb == "tell":
-            run.tell(said["id"], said["value"])
+            run.tell(said["id"], _curve(said))
             yield {"ok": True}
         else:
             raise RuntimeError(f"no verb {verb!r}: init, ask, tell or stop")
+
+
+def _curve(told: Message) -> dict[int, float]:
+    """The values by step of a `tell` message."""
+    points = told.get("curve") or [[told.get("fidelity") or 1, told["value"]]]
+    return {int(step): math.nan if y is None else float(y) for step, y in points}
 
 
 def _sampler(name: str) -> Sampler:
@@ -161,12 +206,13 @@ def _sampler(name: str) -> Sampler:
 
 def main() -> None:
     """Answers on stdout whatever comes on stdin."""
-    parser = argparse.ArgumentParser(description="A sampler behind a line protocol.")
+    parser = argparse.ArgumentParser(description="A method behind a line protocol.")
     parser.add_argument("--sampler", default="auto", help="a name, or MODULE:CLASS")
+    parser.add_argument("--scheduler", default="full", help="a name")
     arguments = parser.parse_args()
-    say = partial(print, flush=True)
-    for answer in answers(sys.stdin, _sampler(arguments.sampler)):
-        say(json.dumps(answer))
+    sampler = _sampler(arguments.sampler)
+    for answer in answers(sys.stdin, sampler, arguments.scheduler):
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,10 @@ SPACE: list[dict[str, Any]] = [
 INIT = {"space": SPACE, "seed": 3, "max_trials": 8, "direction": "minimize"}
 
 
-def said(*messages: dict[str, Any], name: str = "quasi_random") -> list[Any]:
-    return list(answers(map(json.dumps, messages), sampler(name)))
+def said(
+    *messages: dict[str, Any], name: str = "quasi_random", scheduler: str = "full"
+) -> list[Any]:
+    return list(answers(map(json.dumps, messages), sampler(name), scheduler))
 
 
 def test_an_entry_with_a_condition_stands_in_the_branch_of_each_option() -> None:
@@ -79,12 +81,12 @@ def test_a_new_init_begins_anew() -> None:
     assert [*first, *again] == both
 
 
-@pytest.mark.parametrize("value", [None, math.nan, math.inf])
-def test_without_a_finite_value_a_trial_is_infeasible(value: float | None) -> None:
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_without_a_finite_value_a_trial_is_infeasible(value: float) -> None:
     run = Run(study(INIT, "random"))
     run.ask()
 
-    run.tell(0, value)
+    run.tell(0, {1: value})
 
     assert State.INFEASIBLE is run.history().trials[0].state
 
@@ -92,7 +94,7 @@ def test_without_a_finite_value_a_trial_is_infeasible(value: float | None) -> No
 def test_what_was_told_is_what_the_sampler_sees() -> None:
     run = Run(study(INIT, "random"))
     for value in (0.5, 0.25):
-        run.tell(run.ask().number, value)
+        run.tell(run.ask().number, {1: value})
     run.ask()
 
     _, losses = run.history().observed()
@@ -105,3 +107,39 @@ def test_a_message_out_of_turn_is_an_error() -> None:
         said({"ask": {}})
     with pytest.raises(RuntimeError, match="no verb 'sing': init, ask, tell or stop"):
         said({"init": INIT}, {"sing": {}})
+
+
+def test_a_trial_is_trained_epoch_by_epoch() -> None:
+    init = {"init": {**INIT, "max_fidelity": 3}}
+    tells: list[dict[str, Any]] = [
+        {"tell": {"id": 0, "fidelity": epoch, "value": 0.5, "curve": [[epoch, 0.5]]}}
+        for epoch in (1, 2, 3)
+    ]
+    one, two, three = tells
+    ask: dict[str, Any] = {"ask": {}}
+
+    answered = said(init, ask, one, ask, two, ask, three, ask)
+
+    asked = [(a["id"], a["fidelity"]) for a in answered if "id" in a]
+    assert [(0, 1), (0, 2), (0, 3), (1, 1)] == asked
+
+
+def test_the_scheduler_ends_a_trial() -> None:
+    run = Run(study({**INIT, "max_fidelity": 9}, "random", "median"))
+    for number in range(5):
+        run.ask()
+        run.tell(number, dict.fromkeys(range(1, 10), 0.1))
+    run.ask()
+
+    run.tell(5, {1: 0.9})
+
+    assert State.STOPPED is run.history().trials[5].state
+    assert 6 == run.ask().number
+
+
+def test_a_value_that_is_missing_is_no_number() -> None:
+    tell = {"tell": {"id": 0, "fidelity": 1, "value": None, "curve": None}}
+
+    *_, told, asked = said({"init": INIT}, {"ask": {}}, tell, {"ask": {}})
+
+    assert ({"ok": True}, 1) == (told, asked["id"])
