@@ -1,9 +1,9 @@
 """Where in the unit cube the best is believed to be, before any trial.
 
 A belief bends the search towards a value without ever excluding another one: a share
-of the points lies around the value, the rest is spread evenly as without it. The mix
-with an even part is what keeps a wrong belief harmless (Hvarfner et al., 2022, "piBO",
-section 4; Souza et al., 2021, "BOPrO", section 3.1).
+of the points lies around the value, the rest is spread evenly as without it. Mixing the
+two is how PriorBand (Mallik et al., 2023) keeps a wrong belief from being the end. Each
+dimension is mixed on its own, so that several wrong beliefs do cost a lot.
 """
 
 from __future__ import annotations
@@ -35,12 +35,18 @@ def spread(space: SearchSpace, u: Array) -> Array:
     >>> spread(space, numpy.array([[0.1], [0.5], [0.9]])).round(2).tolist()
     [[0.16], [0.31], [0.54]]
     """
-    columns = _believed_columns(space)
-    if not columns:
+    believed = _believed_columns(space)
+    if not believed:
         return u
     moved = np.array(u, np.float64)
-    for column, domain in columns:
-        moved[:, column] = _inverse(domain, moved[:, column])
+    alike = [(column, own) for column, own in believed if _unordered(own) is None]
+    for column, domain in believed:
+        if (count := _unordered(domain)) is not None:
+            moved[:, column] = _inverse_share(*_facts(domain), count, u[:, column])
+    if alike:
+        columns = [column for column, _ in alike]
+        centers, confidences = np.array([_facts(own) for _, own in alike]).T
+        moved[:, columns] = _inverse_bell(centers, confidences, moved[:, columns])
     return moved
 
 
@@ -83,26 +89,30 @@ def _facts(domain: Domain) -> tuple[float, float]:
 def _density(domain: Domain, places: Array) -> Array:
     center, confidence = _facts(domain)
     if (count := _unordered(domain)) is not None:
-        around = count * (np.floor(places * count) == math.floor(center * count))
+        options = np.minimum(np.floor(places * count), count - 1)
+        around = count * (options == math.floor(center * count))
     else:
         around = _bell(center, places)
     mixed: Array = confidence * around + (1 - confidence)
     return mixed
 
 
-def _inverse(domain: Domain, u: Array) -> Array:
-    """The places in [0, 1] below which the shares `u` of what is believed lie."""
-    center, confidence = _facts(domain)
-    if (count := _unordered(domain)) is not None:
-        first = math.floor(center * count) / count
-        places = np.array([0.0, first, first + 1 / count, 1.0])
-        below = (1 - confidence) * places + confidence * np.array([0.0, 0.0, 1.0, 1.0])
-        moved: Array = np.interp(u, below, places)
-        return moved
+def _inverse_share(center: float, confidence: float, count: int, u: Array) -> Array:
+    """Where the shares `u` (n,) end if the option at `center` has its own on top."""
+    option = math.floor(center * count)
+    places = np.array([0.0, option / count, (option + 1) / count, 1.0])
+    below = (1 - confidence) * places + confidence * np.array([0.0, 0.0, 1.0, 1.0])
+    moved: Array = np.interp(u, below, places)
+    return moved
+
+
+def _inverse_bell(centers: Array, confidences: Array, u: Array) -> Array:
+    """Where the shares `u` (n, m) of what is believed end, by halving [0, 1]."""
     low, high = np.zeros_like(u), np.ones_like(u)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        below = confidence * _bell_below(center, middle) + (1 - confidence) * middle
+        bell = _bell_below(centers, middle)
+        below = confidences * bell + (1 - confidences) * middle
         low, high = np.where(below < u, middle, low), np.where(below < u, high, middle)
     return np.where(np.isnan(u), np.nan, (low + high) / 2)
 
@@ -116,21 +126,21 @@ def _unordered(domain: Domain) -> int | None:
 def _bell(center: float, places: Array) -> Array:
     """The density of the normal distribution around `center`, cut to [0, 1]."""
     heights = np.exp(-0.5 * ((places - center) / SPREAD) ** 2)
-    area = SPREAD * math.sqrt(2 * math.pi) * _mass_inside(center)
-    density: Array = heights / area
+    inside = _normal_below((1 - center) / SPREAD) - _normal_below(-center / SPREAD)
+    density: Array = heights / (SPREAD * math.sqrt(2 * math.pi) * inside)
     return density
 
 
-def _bell_below(center: float, places: Array) -> Array:
-    """Its distribution function."""
-    from scipy.special import ndtr  # 0.1 s to import: only where there is a belief
-
-    lowest = ndtr(-center / SPREAD)
-    share: Array = (ndtr((places - center) / SPREAD) - lowest) / _mass_inside(center)
+def _bell_below(centers: Array, places: Array) -> Array:
+    """Its distribution function at `places` (n, m), for each of `centers` (m,)."""
+    first, last = (_normal_below((end - centers) / SPREAD) for end in (0, 1))
+    share: Array = (_normal_below((places - centers) / SPREAD) - first) / (last - first)
     return share
 
 
-def _mass_inside(center: float) -> float:
-    """The share of the uncut normal distribution that is in [0, 1]."""
-    reach = SPREAD * math.sqrt(2)
-    return (math.erf((1 - center) / reach) + math.erf(center / reach)) / 2
+def _normal_below(z: Array | float) -> Array:
+    """The standard normal distribution function."""
+    from scipy.special import ndtr  # 0.1 s to import: only where there is a belief
+
+    below: Array = ndtr(z)
+    return below
