@@ -22,6 +22,7 @@ from ..base import Sampler, Suggestion
 from .axes import Axes
 from .model import model_of
 from .search import Search
+from .trend import processes_of
 
 GOOD_POINTS = 10  # observed points whose neighborhood is searched
 TAKEN = 1e-6  # coordinates closer than that to a known point: the same params
@@ -53,15 +54,15 @@ class GP(Sampler):
 
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params of highest log expected improvement, tried by nobody so far."""
-        X, y = history.observed()
-        if np.isfinite(y).sum() < self.min_trials:
+        (X, y), axes = history.observed(), Axes(history.space)
+        earlier = processes_of(axes, history.transferred())
+        if np.isfinite(y).sum() < self.min_trials and not earlier:
             return Suggestion(history.space.decode(_first(history)))
-        axes, pending = Axes(history.space), history.pending()
-        model = model_of(axes, X, y, history.slacks(), pending)
+        model = model_of(axes, history, earlier)
         search = Search(axes, model.score, model.score_with_slopes)
         good = X[np.argsort(np.where(np.isnan(y), np.inf, y), kind="stable")]
         ranked = search.ranked(good[:GOOD_POINTS], rng)
-        chosen = _untried(axes, ranked, np.vstack((X, pending)))
+        chosen = _untried(axes, ranked, np.vstack((X, history.pending())))
         return Suggestion(history.space.decode(chosen))
 
 

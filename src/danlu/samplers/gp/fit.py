@@ -16,7 +16,7 @@ import numpy as np
 from ...space import Array
 from .evidence import Evidence
 from .kernel import matern, matern_slope, squared_distances
-from .process import Hyper, Process
+from .process import Hyper, Process, Trend, trend_mean
 
 LENGTH_STD = math.sqrt(3.0)  # Hvarfner et al. (2024)
 NOISE_MEAN, NOISE_STD = -4.0, 1.0  # their prior of the noise's variance
@@ -27,8 +27,10 @@ NOISES = (1e-6, 10.0)
 MOST_TURNS = 40  # of L-BFGS; more change the fit by less than its noise
 
 
-def posterior(evidence: Evidence, hyper: Hyper, level: float = 0.0) -> Process:
-    """The process after it has seen the evidence; `level` is its mean before that."""
+def posterior(
+    evidence: Evidence, hyper: Hyper, level: float = 0.0, *, trend: Trend = ()
+) -> Process:
+    """The process after the evidence; before it, the mean was `level` and `trend`."""
     from scipy.linalg import cho_factor, cho_solve
 
     scales = hyper.lengthscales[evidence.owners]
@@ -39,8 +41,11 @@ def posterior(evidence: Evidence, hyper: Hyper, level: float = 0.0) -> Process:
     )
     factor = cho_factor(covariance, lower=True)
     inverse = cho_solve(factor, np.eye(len(covariance)))
-    weights = inverse @ (evidence.values - level)
-    return Process(evidence.points, scales, hyper.signal, weights, inverse, level)
+    expected = level + trend_mean(trend, evidence.points)
+    weights = inverse @ (evidence.values - expected)
+    return Process(
+        evidence.points, scales, hyper.signal, weights, inverse, level, trend
+    )
 
 
 def most_probable(evidence: Evidence) -> Hyper:
@@ -49,6 +54,8 @@ def most_probable(evidence: Evidence) -> Hyper:
 
     objective = Objective(evidence, evidence.apart())
     best, least = objective.starts()[0], math.inf
+    if not len(evidence.values):
+        return hyper_of(best)
     for start in objective.starts():
         found = minimize(
             objective,

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...belief import log_belief
+from ...history import History
 from ...space import Array
 from . import acquisition
 from .axes import Axes
 from .evidence import Evidence, merged, telling
 from .fit import most_probable, posterior
-from .process import Process
+from .process import Hyper, Process, Trend, trend_mean
+from .trend import trend_of
 from .warp import warped
 
 MOST_POINTS = 400  # that a process is conditioned on: its cost is cubic
@@ -83,24 +85,34 @@ class Model:
         return slopes
 
 
-def model_of(axes: Axes, X: Array, y: Array, slacks: Array, pending: Array) -> Model:
-    """The model after the points (n, d) with losses (n,) and slacks (n, c).
+def model_of(axes: Axes, history: History, earlier: Sequence[Process]) -> Model:
+    """The model after all that the history knows, and what earlier studies say.
 
-    A loss is nan where a trial was infeasible, a slack is above 0 where a constraint
-    was broken and nan where it is not known. Pending points count as if they had come
-    out as expected (Ginsbourger et al., 2010, "kriging believer").
+    Pending points count as if they had come out as expected (Ginsbourger et al., 2010,
+    "kriging believer").
     """
+    (X, y), pending = history.observed(), history.pending()
     known = np.isfinite(y)
     evidence = _evidence(axes, X[known], warped(y[known]))
-    hyper = most_probable(evidence.take(telling(evidence, MOST_FITTED)))
-    objective = posterior(evidence, hyper)
+    trend = trend_of(earlier, evidence)
+    hyper = _hyper(evidence, trend)
+    objective = posterior(evidence, hyper, trend=trend)
     if len(pending):
         at = axes.embed(pending)
         evidence = evidence.and_also(at, objective.mean(at))
-        objective = posterior(evidence, hyper)
-    best = float(objective.mean(evidence.points).min())
-    limits = [_limit(axes, *stated) for stated in _stated(X, y, slacks)]
-    return Model(axes, objective, limits, best, BELIEF_TRIALS / len(y))
+        objective = posterior(evidence, hyper, trend=trend)
+    seen = [own.points for own in earlier] if not len(evidence.points) else []
+    best = float(objective.mean(np.vstack((evidence.points, *seen))).min())
+    limits = [_limit(axes, *stated) for stated in _stated(X, y, history.slacks())]
+    return Model(axes, objective, limits, best, BELIEF_TRIALS / max(len(y), 1))
+
+
+def _hyper(evidence: Evidence, trend: Trend = ()) -> Hyper:
+    """The most probable hyperparameters of what the trend does not explain."""
+    rest = replace(
+        evidence, values=evidence.values - trend_mean(trend, evidence.points)
+    )
+    return most_probable(rest.take(telling(evidence, MOST_FITTED)))
 
 
 def _stated(X: Array, y: Array, slacks: Array) -> Iterator[tuple[Array, Array]]:
@@ -120,8 +132,7 @@ def _limit(axes: Axes, X: Array, slack: Array) -> Process:
     """The process of a slack; where nothing is known, as likely kept as on average."""
     level = float(slack.mean())
     evidence = _evidence(axes, X, slack)
-    centered = replace(evidence, values=evidence.values - level)
-    hyper = most_probable(centered.take(telling(centered, MOST_FITTED)))
+    hyper = _hyper(replace(evidence, values=evidence.values - level))
     return posterior(evidence, hyper, level)
 
 

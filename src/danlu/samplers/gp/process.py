@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Process:
     weights: Array
     inverse: Array
     level: float = 0.0
-    trend: Sequence[tuple[float, Process]] = ()
+    trend: Trend = ()
 
     def mean(self, at: Array) -> Array:
         """The expected values (m,) at the points (m, q)."""
@@ -82,7 +83,15 @@ class Process:
         return result
 
     def _prior_mean(self, at: Array) -> Array:
-        mean = np.full(len(at), self.level)
-        for factor, process in self.trend:
-            mean = mean + factor * process.mean(at)
-        return mean
+        return self.level + trend_mean(self.trend, at)
+
+
+Trend: TypeAlias = Sequence[tuple[float, Process]]
+
+
+def trend_mean(trend: Trend, at: Array) -> Array:
+    """The sum of the processes' means (m,), each times its factor."""
+    mean = np.zeros(len(at))
+    for factor, process in trend:
+        mean = mean + factor * process.mean(at)
+    return mean

@@ -16,6 +16,8 @@ REACH = 10.0  # how far above the median losses count, in distances down to the 
 
 def warped(losses: Array) -> Array:
     """The losses (n,) in the same order, standardized, none absurdly far above."""
+    if not len(losses):
+        return losses
     scale = np.abs(losses).max() or 1.0
     values = losses / scale  # so that nothing below overflows
     median = np.median(values)
