@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from danlu.domain import Choice, Float, Int
+from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
 from danlu.history import History, Metric
 from danlu.samplers import TPE, QuasiRandom, Random, Sampler
@@ -89,6 +89,17 @@ def test_it_starts_with_quasi_random_points() -> None:
     assert [t.params for t in study(TPE(), PLANE, branin, 10, seed=3)] == [
         t.params for t in study(QuasiRandom(), PLANE, branin, 10, seed=3)
     ]
+
+
+def test_what_is_believed_comes_first_and_does_not_stop_the_search() -> None:
+    wrong = Belief(0.1, confidence=0.8)
+    space = SearchSpace({"x": Float(0, 1, belief=wrong)})
+
+    trials = study(TPE(), space, lambda p: abs(float(str(p["x"])) - 0.9), 40)
+
+    xs = np.array([float(str(trial.params["x"])) for trial in trials])
+    assert 7 <= (xs[:10] < 0.4).sum()
+    assert np.abs(xs - 0.9).min() < 0.05
 
 
 def test_the_infeasible_third_is_avoided() -> None:

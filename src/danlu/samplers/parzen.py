@@ -25,8 +25,13 @@ from ..space import Array, Dimension, SearchSpace
 Cells = NDArray[np.intp]
 
 MOST_CELLS = 64  # whole numbers with more values have kernels wider than a cell
-WIDTH = 0.2  # of the kernel around a single point, as a share of the range
-LEAST_WIDTH = 0.01
+# Kernels are NARROWER than for smoothing: a single one of evenly spread points is a
+# fifth of the range wide. On 11 tuning tasks, widths from 0.1 to 0.2 were alike after
+# 50 trials. The plain rule (no EVEN_POINTS) was a quarter worse there. Widths that do not
+# depend on the spread were alike, but never converge: on Branin's function they are
+# still 0.17 above the minimum after 300 trials, these 0.001.
+NARROWER = 0.7
+EVEN_POINTS = 4
 _TINY = np.finfo(np.float64).tiny  # whose logarithm is finite
 
 
@@ -109,37 +114,34 @@ def axes(space: SearchSpace) -> Axes:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Kernels around `centers` (n, d) with `weights` (n,), and what is believed.
+    """Kernels around `centers` (n, d), and what is believed, each with one `share`.
 
-    `widths` (d,) are standard deviations, `leak` the probability that a kernel draws an
-    unordered choice anew. `weights` and `prior`, the belief's weight, sum to 1.
+    `widths` (d,) are standard deviations. A kernel of an unordered choice draws an
+    option anew with the probability `share`.
     """
 
     axes: Axes
     centers: Array
-    weights: Array
-    prior: float
+    share: float
     widths: Array
-    leak: float
 
     def log_density(self, points: Array) -> Array:
         """The logarithm of the density at each of `points` (m, d); even is 0."""
-        kernels = self.axes.features(points) @ self._terms().T + np.log(self.weights)
-        believed = log_belief(self.axes.space, points) + np.log(self.prior)
+        kernels = self.axes.features(points) @ self._terms().T
+        believed = log_belief(self.axes.space, points)
         logs = np.concatenate([kernels, believed[:, None]], axis=1)
         top = logs.max(axis=1)
         scaled = np.exp(logs - top[:, None]).sum(axis=1)
-        logarithm: Array = top + np.log(scaled)
+        logarithm: Array = top + np.log(scaled * self.share)
         return logarithm
 
     def sample(self, count: int, rng: Generator) -> Array:
         """Points (count, d), each of one kernel as a whole, with its branches."""
-        share = np.append(self.weights, self.prior)
-        kernel = rng.choice(len(share), size=count, p=share / share.sum())
+        kernel = rng.integers(len(self.centers) + 1, size=count)
         no_center = np.full((1, len(self.widths)), np.nan)
         centers = np.concatenate([self.centers, no_center])[kernel]
         even = rng.random(centers.shape)
-        believed = (kernel == len(self.weights))[:, None]
+        believed = (kernel == len(self.centers))[:, None]
         anew = np.where(believed, spread(self.axes.space, even), even)
         around = self._around(centers, even, rng)
         points = np.where(np.isnan(centers), anew, around)
@@ -155,7 +157,7 @@ class Mixture:
         for own in self.axes.steps:
             if not own.ordered:
                 column = own.column
-                stays = rng.random(len(m)) >= self.leak
+                stays = rng.random(len(m)) >= self.share
                 moved[:, column] = np.where(stays, m[:, column], even[:, column])
         return moved
 
@@ -168,7 +170,7 @@ class Mixture:
         constant = -0.5 * (m / h) ** 2 - np.log(h * np.sqrt(2 * pi) * inside)
         parts = [on * (-0.5 / h**2), on * (m / h**2), on * constant]
         for own in self.axes.steps:
-            table = _table(own, self.widths[own.column], self.leak)
+            table = _table(own, self.widths[own.column], self.share)
             rows = table[own.cells(self.centers[:, own.column])]
             parts.append(rows * is_on[:, own.column, None])
         return np.concatenate(parts, axis=1)
@@ -177,27 +179,39 @@ class Mixture:
 def around(axes: Axes, centers: Array) -> Mixture:
     """A kernel around each of `centers` (n, d); the belief weighs as much as one.
 
-    Its share is also what a kernel of an unordered choice leaves to a fresh draw, so
-    that with few kernels every option stays likely.
+    That share is also what a kernel of an unordered choice leaves to a fresh draw, so
+    that no option is given up while there are few kernels.
+    """
+    share = 1 / (len(centers) + 1)
+    return Mixture(axes, centers, share, _widths(centers))
 
-    The widths shrink with the number of kernels as Scott's rule does (1992, eq. 6.42),
-    counted for each dimension where it is active.
+
+def _widths(centers: Array) -> Array:
+    """Scott's rule (1992, eq. 6.42) for each dimension, where it is active.
+
+    The standard deviation is that of the centers and of `EVEN_POINTS` evenly spread
+    ones: few centers tell little about it, and kernels that never narrow do not
+    converge.
     """
     active = ~np.isnan(centers)
-    counts = np.maximum(active.sum(axis=0), 1)
+    counts = active.sum(axis=0)
+    sums = np.nan_to_num(centers).sum(axis=0)
+    means = sums / np.maximum(counts, 1)
+    squares = np.where(active, (centers - means) ** 2, 0.0).sum(axis=0)
+    variances = (squares + EVEN_POINTS / 12) / (counts + EVEN_POINTS)
     dimensions = active.sum() / max(len(centers), 1)
-    widths = np.maximum(WIDTH * counts ** (-1 / (dimensions + 4)), LEAST_WIDTH)
-    share = 1 / (len(centers) + 1)
-    return Mixture(axes, centers, np.full(len(centers), share), share, widths, share)
+    shrunk = np.maximum(counts, 1) ** (-1 / (dimensions + 4))
+    widths: Array = NARROWER * np.sqrt(variances) * shrunk
+    return widths
 
 
-def _table(steps: Steps, width: float, leak: float) -> Array:
+def _table(steps: Steps, width: float, fresh: float) -> Array:
     """Log density (k, k): one row for the kernel around each value."""
     if steps.ordered:
         below = _below((steps.edges - steps.middles[:, None]) / width)
         mass = np.diff(below, axis=1) / (below[:, -1:] - below[:, :1])
     else:  # Aitchison & Aitken (1976)
-        mass = (1 - leak) * np.eye(len(steps)) + leak / len(steps)
+        mass = (1 - fresh) * np.eye(len(steps)) + fresh / len(steps)
     table: Array = np.log(np.maximum(mass, _TINY) / np.diff(steps.edges))
     return table
 
