@@ -42,7 +42,7 @@ def samplers(space: SearchSpace) -> list[Sampler]:
     return [
         Random(),
         TPE(start=1),
-        GP(min_trials=1),
+        GP(),
         QuasiRandom(),
         QuasiRandom("halton"),
         CmaEs(),

@@ -102,6 +102,27 @@ def test_it_holds_the_contract() -> None:
     check_sampler(GP())
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        SearchSpace({"x": Float(-1e300, 1e300), "n": Int(-(2**70), 2**70)}),
+        SearchSpace({"x": Float(2, 2), "n": Int(7, 7), "c": Choice([None])}),
+        TREE.pin({"kind": "b"}),
+    ],
+    ids=["huge", "single", "pinned"],
+)
+def test_no_space_is_too_strange(space: SearchSpace) -> None:
+    params = [space.decode([u] * len(space)) for u in (0.2, 0.4, 0.6, 0.9)]
+    known = History(space, Metric("loss"), [])
+    for loss, own in enumerate(params):
+        trial = ended(loss, own, loss=float(loss))
+        known = replace(known, trials=[*known.trials, trial])
+
+    given = asked(GP(), known)
+
+    assert given == space.admit(given)
+
+
 def test_it_needs_at_least_one_trial_to_learn_from() -> None:
     with pytest.raises(SamplerError, match="min_trials is at least 1, got 0"):
         GP(min_trials=0)
