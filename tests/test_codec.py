@@ -190,13 +190,13 @@ def test_a_belief_comes_back(domain: Domain) -> None:
 def test_constraints_and_earlier_studies_come_back_as_written() -> None:
     stated = Study(
         "s", "?", "loss", {"x": Float(0, 1)}, 8,
-        constraints=["ms<=20"], learn_from=["first"],
+        constraints=["ms<=2e1"], learn_from=["first"],
     )  # fmt: skip
 
     back = study_from_json(json.loads(json.dumps(study_to_json(stated))))
 
     assert stated == back
-    assert ["ms<=20"] == [str(limit) for limit in back.limits]
+    assert ["ms <= 2e1"] == [str(limit) for limit in back.limits]
 
 
 def test_a_study_without_them_is_written_as_it_always_was() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from numpy.random import Generator
 
 from danlu.errors import ReportError
 from danlu.executors.base import Exited, Outcome
-from danlu.settle import ended, told
+from danlu.history import History
+from danlu.memory import Memory
+from danlu.schedulers.base import Scheduler, Start, Verdict
+from danlu.settle import ended, ending, told
+from danlu.storage.sql import open_storage
 from danlu.trial import Curve, State, Trial
 from tests.studies import bowl
 
@@ -66,3 +72,31 @@ def test_a_metric_that_never_came_is_a_mistake_in_the_program() -> None:
 
 def test_a_stopped_trial_may_lack_the_metric_of_a_constraint() -> None:
     assert State.STOPPED is told(trial(), STUDY, State.STOPPED, "").state
+
+
+@dataclass(frozen=True)
+class Impatient(Scheduler):
+    """Stops every trial at its first report."""
+
+    def next(self, history: History, rng: Generator) -> Start:
+        return Start()
+
+    def judge(self, trial: Trial, history: History) -> Verdict:
+        return Verdict.STOP
+
+
+@pytest.mark.parametrize(
+    ("ms", "state"), [(31.0, State.INFEASIBLE), (10.0, State.STOPPED)]
+)
+def test_a_trial_stopped_early_is_infeasible_where_it_is_beyond_a_limit(
+    ms: float, state: State
+) -> None:
+    memory = Memory(STUDY, open_storage(":memory:"), 1)
+    curves = {"loss": Curve.of({1: 1}), "ms": Curve.of({1: ms})}
+    early = Trial(0, {"x": 0.5}, curves=curves)
+    memory.keep(early)
+
+    found = ending(early, memory, Impatient(), early.reports)
+
+    assert found is not None
+    assert state is found[0]

@@ -180,7 +180,7 @@ def test_constraints_may_be_texts() -> None:
         ({"constraints": "ms <= 20"}, r"a list: write \['ms <= 20'\]"),
         ({"constraints": 3}, "constraints is a list, got 3"),
         ({"constraints": ["ms < 20"]}, "write it like 'latency_ms <= 20'"),
-        ({"constraints": ["ms <= 20", "ms<=20.0"]}, "'ms<=20.0' stands twice"),
+        ({"constraints": ["ms <= 20", "ms<=20.0"]}, "'ms <= 20.0' stands twice"),
         ({"learn_from": "first"}, r"a list of studies: write \['first'\]"),
         ({"learn_from": 3}, "learn_from is a list of studies, got 3"),
         ({"learn_from": ["digits"]}, "'digits' cannot learn from itself"),

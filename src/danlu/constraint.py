@@ -19,7 +19,7 @@ _SIGNS = {"<=": True, ">=": False}
 class Constraint:
     """That a metric is at most `limit` (`upper=True`), or at least that.
 
-    `text` is how the user wrote it.
+    `text` is how the user wrote it, but for spaces.
 
     >>> import danlu
     >>> fast = danlu.Constraint("latency_ms", 20)
@@ -94,7 +94,8 @@ def parsed(text: object) -> Constraint:
         metric, found, limit = text.partition(sign)
         number = _number(limit)
         if found and metric.strip() and number is not None:
-            return Constraint(metric.strip(), number, upper, " ".join(text.split()))
+            own = f"{metric.strip()} {sign} {limit.strip()}"
+            return Constraint(metric.strip(), number, upper, own)
     raise StudyError(
         f"a constraint is a metric, <= or >=, and a number, got {shown(text)}: "
         "write it like 'latency_ms <= 20'"

@@ -240,3 +240,9 @@ def test_a_study_to_learn_from_must_be_there(danlu: Danlu, done: Path) -> None:
     said = danlu("run", "--name", "new", "--learn-from", "bowls")
     assert said.code != 0
     assert "learn_from names 'bowls', no study here: did you mean 'bowl'" in said.err
+
+
+def test_a_rehearsal_needs_no_study_to_learn_from(danlu: Danlu, bowl: Path) -> None:
+    said = danlu("run", "--dry-run", "--learn-from", "elsewhere")
+    assert said.code == 0
+    assert "learns  from elsewhere" in said.out

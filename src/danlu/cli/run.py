@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,6 +130,7 @@ def _rehearsed(file: StudyFile) -> None:
     click.echo(f"\nprogram {file.program.text or '-'}")
     with open_project(":memory:", folder=".") as project:
         _quiet_warnings()
+        study = replace(study, learn_from=())  # which are not in this project
         for _ in range(min(_SHOWN, study.trials)):
             trial = project.ask(study)
             if trial is None:
