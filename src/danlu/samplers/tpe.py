@@ -118,9 +118,13 @@ def _untried(space: SearchSpace, ranked: Array, known: Array, rng: Generator) ->
     Where a small space leaves nothing new in reach, the first one is tried again.
     """
     anywhere = spread(space, rng.random(ranked.shape))
+    looked_at = set()  # a small space comes back to the same points
     for u in (*ranked, *anywhere):
         params = space.decode(u)
         here = space.encode(params)
+        if here.tobytes() in looked_at:
+            continue
+        looked_at.add(here.tobytes())
         same = (known == here) | (np.isnan(known) & np.isnan(here))
         if not same.all(axis=1).any():
             return params
