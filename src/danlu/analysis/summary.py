@@ -17,7 +17,7 @@ from ..history import History, Metric
 from ..space import Array, Dimension, Params, SearchSpace
 from ..storage.base import Note
 from ..study import Study
-from ..trial import Curve, Kind, State, Trial
+from ..trial import Kind, State, Trial
 from .groups import Group, groups
 
 TOP_ROWS = 10  # rows of the table of the best
@@ -232,7 +232,7 @@ def _row(trial: Trial, metric: Metric, ranks: Mapping[int, int]) -> Row:
         state=trial.state,
         params=trial.params,
         value=None if loss is None else metric.value(loss),
-        best_step=None if loss is None or curve is None else _step(metric, curve),
+        best_step=None if loss is None else metric.step(curve),
         step=trial.step,
         seconds=trial.seconds,
         reason=trial.reason,
@@ -245,15 +245,6 @@ def _by_rank(rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that have a rank, the best first."""
     ranked = [(row.rank, row) for row in rows if row.rank is not None]
     return tuple(row for _, row in sorted(ranked, key=lambda pair: pair[0]))
-
-
-def _step(metric: Metric, curve: Curve) -> int:
-    """The step of the checkpoint that the metric speaks of; the first of equals."""
-    finite = np.isfinite(curve.values)
-    steps, values = curve.steps[finite], curve.values[finite]
-    if metric.at == "last":
-        return int(steps[-1])
-    return int(steps[np.argmax(values) if metric.maximize else np.argmin(values)])
 
 
 def _places(space: SearchSpace, rows: Sequence[Row]) -> Array:

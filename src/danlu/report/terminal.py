@@ -84,7 +84,8 @@ def _lead(summary: Summary, page: _Page) -> Iterator[str]:
         page.style(line, "bold")
         for line in page.wrap(f"Best so far: {value} ({words.direction(summary)})")
     )
-    yield from page.wrap(f"Trial #{best.number} at step {best.best_step:,}:", "  ")
+    place = f"Trial #{best.number} at step {best.best_step:,}"
+    yield from page.wrap(f"{place}{words.measured(summary)}:", "  ")
     params = page.wrap(words.params_text(words.varying(summary, best)), "  ")
     yield from (page.style(line, "blue") for line in params)
     yield from page.wrap(words.against_baseline(summary), "  ")

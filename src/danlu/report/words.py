@@ -186,6 +186,16 @@ def direction(summary: Summary) -> str:
     return ", ".join([better, *(f"with {limit}" for limit in summary.study.limits)])
 
 
+def measured(summary: Summary) -> str:
+    """What the best trial has of each constraint's metric: `, latency_ms 12`."""
+    if not summary.leading:
+        return ""
+    best, metric = summary.leading[0], summary.metric
+    step = metric.step(best.curves.get(metric.name))
+    said = ((own.metric, own.value(best.curves, step)) for own in summary.study.limits)
+    return "".join(f", {name} {number(value)}" for name, value in said)
+
+
 def caveat(summary: Summary) -> str:
     """What the best value is worth before it is confirmed; empty without one."""
     if summary.best is None:
