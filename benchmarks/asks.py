@@ -21,8 +21,8 @@ MOST = (
 )
 LIMIT_S = 10.0  # CPU seconds after which fewer are enough
 SAMPLERS = ("random", "quasi_random", "cma_es", "tpe", "gp")
-# What Optuna's is asked with at most: a Gaussian process of all trials costs the cube of
-# their number, and seconds at 500.
+# Optuna's Gaussian process is asked up to 500 trials. It takes all of them, which
+# costs the cube of their number, and needs seconds an ask by then.
 MOST_KNOWN_TO_PEER: Mapping[str, int] = {"gp": 500}
 # Every numerical library under one thread, so that CPU time is that of one core.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
