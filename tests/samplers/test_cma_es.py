@@ -293,8 +293,8 @@ def test_a_belief_sets_where_and_how_wide_the_search_starts() -> None:
 
 
 def test_a_note_is_small_json() -> None:
-    wide = SearchSpace({f"n{k}": Int(0, 9) for k in range(100)})
-    wider = SearchSpace({f"n{k}": Int(0, 9) for k in range(200)})
+    wide = SearchSpace({f"n{k}": Int(0, 9) for k in range(80)})
+    wider = SearchSpace({f"n{k}": Int(0, 9) for k in range(90)})
 
     for space in (MIXED, wide, wider):
         note = dict(asked(space, []).note)
