@@ -24,7 +24,7 @@ from .model import model_of
 from .search import Search
 from .trend import processes_of
 
-GOOD_POINTS = 10  # observed points whose neighborhood is searched
+GOOD_POINTS = 10  # best observed ones, around which the search looks more closely
 TAKEN = 1e-6  # coordinates closer than that to a known point: the same params
 
 

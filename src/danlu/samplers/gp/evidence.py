@@ -68,8 +68,9 @@ def merged(points: Array, values: Array, owners: NDArray[np.intp]) -> Evidence:
 def telling(evidence: Evidence, most: int) -> NDArray[np.intp]:
     """Rows of at most `most` points that tell most about where the optimum is.
 
-    A third are the lowest values, a third those nearest to the lowest of all, and the
-    rest every so many of those left, by value: what the whole looks like.
+    A third are the lowest values, so that the optimum is known well; a third those
+    nearest to the lowest of all, so that its surroundings are; and the rest every so
+    many of those left, by value: what the whole looks like.
     """
     count = len(evidence.values)
     if count <= most:

@@ -2,7 +2,7 @@
 
 Whether a trial is feasible is learned by a process of its own (Gelbart, Snoek & Adams,
 2014, "Bayesian optimization with unknown constraints"): expected improvement is
-multiplied by the probability that every constraint is kept, eq. 5. A trial that was
+multiplied by the probability that every constraint is kept. A trial that was
 infeasible for no stated reason is at +1 of such a constraint, the others at -1.
 """
 
@@ -34,7 +34,8 @@ class Model:
     """The acquisition: log expected improvement, feasibility and belief together.
 
     `best` is the lowest expected loss of all observed points. `belief` is what the log
-    density of a belief counts: beta / n (Hvarfner et al., 2022, "piBO", eq. 6).
+    density of a belief counts, beta / n, so that trials come to outweigh a wrong one
+    (Hvarfner et al., 2022, "piBO").
     """
 
     axes: Axes

@@ -1,8 +1,8 @@
 """What earlier studies lead one to expect: their posterior means, each times a factor.
 
 The mean before the first trial is a weighted sum of the earlier studies' means, as in
-the stacking of Golovin et al. (2017), "Google Vizier", section 3.3, but with factors
-that are fitted, so that a study about something else comes to count for nothing.
+the stacking of Golovin et al. (2017), "Google Vizier". The factors are fitted, so that
+a study about something else comes to count for nothing.
 """
 
 from __future__ import annotations
