@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
 import danlu
 from danlu.storage import postgres
+from danlu.storage.driver import PostgresDriver
 from danlu.storage.session import Session
 from danlu.storage.tables import studies
 from tests.faults.loops import Place, wait_until_all_run
@@ -58,7 +59,11 @@ def test_a_write_that_fell_asleep_is_done_once(
     monkeypatch.setattr(postgres, "ASLEEP_S", 0.5)
     with danlu.open(postgres_url) as project:
         project.plan(study(2))
-    session = Session(lambda: postgres.open_server(postgres_url), "", patience_s=30)
+
+    def connect() -> Engine:
+        return postgres.open_server(postgres_url)
+
+    session = Session(connect, PostgresDriver, "", patience_s=30)
     tries = []
 
     def work(connection: Connection, again: bool) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from danlu.errors import StorageError
@@ -65,6 +66,33 @@ def test_eight_processes_share_a_study_without_loss(postgres_url: str) -> None:
     assert Counter(trial.state for trial in known.trials) == {State.COMPLETED: 60}
 
 
+def test_a_report_that_waited_while_its_trial_ended_is_turned_away(
+    storage: SqlStorage, postgres_url: str
+) -> None:
+    study = storage.add_study("s", {}).id
+    storage.reserve(study, Kind.SEARCH, CLAIM)
+    storage.fill(study, Trial(0, {"x": 1}, index=0))
+    answers: list[State] = []
+    with (
+        closing(open_storage(postgres_url)) as late,
+        psycopg.connect(postgres_url) as us,
+    ):
+        us.execute("UPDATE studies SET version = version + 1")
+        reporting = threading.Thread(
+            target=lambda: answers.append(
+                late.report(study, 0, 1, [Report(1, {"l": 1})])
+            )
+        )
+        reporting.start()
+        _wait_for_a_lock(postgres_url)
+        us.execute("UPDATE trials SET state = 'completed'")
+        us.commit()
+        reporting.join()
+
+    assert answers == [State.STOPPED]
+    assert storage.changes(study, 0).stretches == ()
+
+
 def test_a_server_that_is_killed_and_started_again_loses_nothing(
     postgres_server: Server, storage: SqlStorage
 ) -> None:
@@ -115,6 +143,14 @@ def _outages(server: Server, done: threading.Event, count: int) -> None:
         time.sleep(0.7)
     finally:
         done.set()
+
+
+def _wait_for_a_lock(url: str) -> None:
+    """Comes back when somebody waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(waiting).fetchone() == (0,):
+            time.sleep(0.01)
 
 
 def _ask_and_tell(place: tuple[str, int]) -> list[int]:

@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,7 +17,7 @@ from sqlalchemy import create_engine
 
 from danlu.errors import StorageError, StorageFormat, StudyError, TrialError
 from danlu.storage import migrations
-from danlu.storage.base import Claim
+from danlu.storage.base import Claim, Reserved
 from danlu.storage.sql import SqlStorage, open_storage
 from danlu.storage.tables import HEAD, metadata
 from danlu.testing import check_storage
@@ -104,6 +106,87 @@ def test_many_batches_of_reports_are_one_row_once_the_trial_has_ended(
     ((_, stretch),) = storage.changes(study, 0).stretches
 
     assert stretch["loss"].steps.tolist() == list(range(50))
+
+
+def test_who_knows_a_curve_does_not_read_it_again_when_the_trial_ends(
+    path: Path,
+) -> None:
+    storage = open_storage(str(path))
+    study, trial = _study_with_trial(storage)
+    for step in (1, 2):
+        storage.report(study, 0, trial.attempt, [Report(step, {"loss": step})])
+    known = storage.changes(study, 0).version
+    done = Trial(0, {"x": 1.0}, State.COMPLETED, index=0)
+    storage.move(study, trial, done, reports=[Report(3, {"loss": 3})])
+
+    ((_, stretch),) = storage.changes(study, known).stretches
+
+    assert stretch["loss"].steps.tolist() == [3]
+    assert _steps(storage, study) == [1, 2, 3]
+
+
+def test_a_report_between_reading_and_joining_a_curve_is_kept(path: Path) -> None:
+    storage, other = open_storage(str(path)), open_storage(str(path))
+    study, trial = _study_with_trial(storage)
+    for step in (1, 2):
+        storage.report(study, 0, trial.attempt, [Report(step, {"loss": step})])
+    late = [Report(2, {"loss": 20.0}), Report(3, {"loss": 3})]
+    read = SqlStorage._joined
+
+    class Overtaken(SqlStorage):
+        def _joined(self, *asked: Any) -> dict[str, Any]:
+            joined = read(self, *asked)
+            other.report(study, 0, trial.attempt, late)
+            return joined
+
+    done = Trial(0, {"x": 1.0}, State.COMPLETED, index=0)
+    Overtaken(storage._session).move(study, trial, done)
+
+    first, second = storage.changes(study, 0).stretches
+    assert first[1]["loss"].values.tolist() == [1, 2]
+    assert second[1]["loss"].values.tolist() == [20, 3]
+
+
+def test_a_move_that_is_refused_leaves_no_points(path: Path) -> None:
+    storage = open_storage(str(path))
+    study, trial = _study_with_trial(storage)
+    for step in (1, 2):
+        storage.report(study, 0, trial.attempt, [Report(step, {"loss": step})])
+    before = storage.changes(study, 0).stretches
+    earlier = replace(trial, attempt=trial.attempt + 1)
+    done = replace(earlier, state=State.COMPLETED)
+
+    assert not storage.move(study, earlier, done, reports=[Report(9, {"loss": 9})])
+    assert storage.changes(study, 0).stretches == before
+
+
+def test_a_number_that_is_not_given_out_is_no_news(path: Path) -> None:
+    storage = open_storage(str(path))
+    study, _ = _study_with_trial(storage)
+    known = storage.changes(study, 0).version
+
+    assert storage.reserve(study, Kind.SEARCH, CLAIM, limit=1) is None
+    assert storage.changes(study, 0).version == known
+
+
+def test_each_kind_of_trial_has_a_limit_of_its_own(path: Path) -> None:
+    storage = open_storage(str(path))
+    study, _ = _study_with_trial(storage)
+
+    first = storage.reserve(study, Kind.BASELINE, CLAIM, limit=1)
+    second = storage.reserve(study, Kind.BASELINE, CLAIM, limit=1)
+
+    assert (first, second) == (Reserved(1, None), None)
+    assert storage.reserve(study, Kind.SEARCH, CLAIM, limit=2) == Reserved(2, 1)
+
+
+def test_a_study_that_is_not_there_is_named(path: Path) -> None:
+    storage = open_storage(str(path))
+
+    with pytest.raises(StorageError, match="no study number 7"):
+        storage.reserve(7, Kind.SEARCH, CLAIM)
+    with pytest.raises(StorageError, match="no study number 7"):
+        storage.fill(7, Trial(0, {"x": 1.0}, index=0))
 
 
 def test_the_migrations_make_the_tables_that_the_code_declares(path: Path) -> None:
@@ -248,6 +331,12 @@ def _study_with_trial(storage: SqlStorage, claim: Claim = CLAIM) -> tuple[int, T
     trial = Trial(0, {"x": 1.0}, index=0)
     storage.fill(study, trial)
     return study, trial
+
+
+def _steps(storage: SqlStorage, study: int) -> list[int]:
+    """The steps of all stretches of one trial."""
+    stretches = storage.changes(study, 0).stretches
+    return sorted(int(s) for _, own in stretches for s in own["loss"].steps)
 
 
 def _report_for_ever(storage: SqlStorage, study: int, saved: list[int]) -> None:

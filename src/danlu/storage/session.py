@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from .driver import Asked, Driver, Row
 from .failures import translation
 
 T = TypeVar("T")
@@ -33,20 +34,23 @@ class Undo(Exception):  # it is an answer, not an error
 class Session:
     """Runs pieces of work on a database, each whole or not at all.
 
-    `connect` makes the engine; it is called again in a forked child and after a loss,
-    since connections survive neither. `place` names the database in messages. A
-    database that is away is waited for up to `patience_s`.
+    `connect` makes the engine, and `drive` what runs the hot paths on a connection of
+    it; both are called again in a forked child and after a loss, since connections
+    survive neither. `place` names the database in messages. A database that is away
+    is waited for up to `patience_s`.
     """
 
     def __init__(
         self,
         connect: Callable[[], Engine],
+        drive: Callable[[Connection], Driver],
         place: str,
         *,
         patience_s: float = 0.0,
     ) -> None:
         self.place = place
         self._connect = connect
+        self._drive = drive
         self._patience_s = min(patience_s, FIRST_PATIENCE_S)
         self._process = 0
         self._engine: Engine | None = None
@@ -61,8 +65,20 @@ class Session:
             self._writer = self._engine.connect()
             autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             self._reader = autocommit.connect()
+            self._driver = self._drive(self._reader)
             self._process = os.getpid()
         return self._engine
+
+    def drive(self, work: Callable[[Driver, bool], T]) -> T:
+        """What `work` returns, which uses the database's own driver.
+
+        Its second argument is as with `write`.
+        """
+        return self._patiently(lambda again: work(self._driven, again))
+
+    def rows(self, statement: Executable, asked: Asked) -> Sequence[Row]:
+        """The rows that one statement answers."""
+        return self.drive(lambda driver, again: list(driver.rows(statement, asked)))
 
     def write(self, work: Callable[[Connection, bool], T]) -> T:
         """What `work` returns; what it wrote is on disk then.
@@ -79,15 +95,21 @@ class Session:
     def close(self) -> None:
         """Lets go of the database."""
         if self._engine is not None and self._process == os.getpid():
+            self._driver.close()
             self._reader.close()
             self._writer.close()
             self._engine.dispose()
         self._engine = None
 
-    def _transaction(self, work: Callable[[Connection, bool], T], again: bool) -> T:
+    @property
+    def _driven(self) -> Driver:
+        """The driver, its connection made in this process."""
         _ = self.engine
+        return self._driver
+
+    def _transaction(self, work: Callable[[Connection, bool], T], again: bool) -> T:
         try:
-            with self._writer.begin():
+            with self._driven.turn(), self._writer.begin():
                 return work(self._writer, again)
         except Undo as undo:
             return undo.answer  # type: ignore[return-value]  # what work answers

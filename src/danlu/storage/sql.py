@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Executable, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
@@ -17,10 +18,13 @@ from ..trial import Curve, Kind, Report, State, Trial, check_transition
 from . import rows, sqlite
 from . import statements as sql
 from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
+from .driver import Driver, PostgresDriver, Row, SqliteDriver
 from .session import Session, Undo
-from .tables import HEAD, curves, notes, studies
+from .tables import HEAD, notes, studies
+from .turn import Turn
 
 PATIENCE_S = 600.0  # a restart or a fail-over of a database server takes minutes
+_UNLIMITED = 2**62  # more trials than there will be
 _SERVERS = ("postgresql://", "postgresql+psycopg://", "postgres://")
 
 
@@ -34,11 +38,17 @@ def open_storage(url: str, *, patience_s: float = PATIENCE_S) -> SqlStorage:
     """
     if url in (":memory:", "sqlite://"):
         engine = sqlite.open_memory()
-        return SqlStorage(Session(lambda: engine, ":memory:"))
+        alone = partial(SqliteDriver, turn=None)
+        return SqlStorage(Session(lambda: engine, alone, ":memory:"))
     if url.startswith(_SERVERS):
         return _at_server(url, patience_s)
     path = _path_of(url)
-    storage = SqlStorage(Session(lambda: sqlite.open_file(path), str(path)))
+    session = Session(
+        lambda: sqlite.open_file(path),
+        lambda connection: SqliteDriver(connection, Turn(Path(f"{path}-turn"))),
+        str(path),
+    )
+    storage = SqlStorage(session)
     storage.check_revision()
     return storage
 
@@ -48,6 +58,7 @@ def _at_server(url: str, patience_s: float) -> SqlStorage:
 
     session = Session(
         lambda: postgres.open_server(url),
+        PostgresDriver,
         postgres.place_of(url),
         patience_s=patience_s,
     )
@@ -128,26 +139,27 @@ class SqlStorage(Storage):
     ) -> Reserved | None:
         """A new running trial without params; None once `limit` of its kind exist."""
         searches = kind is Kind.SEARCH
-        asked = {"study": study, "more": int(searches), "kind": kind.value}
+        asked = {
+            **rows.reserved_columns(kind, claim),
+            "study": study,
+            "limit": _UNLIMITED if limit is None else limit,
+            "lease_s": claim.lease_s,
+            "more": int(searches),
+        }
+        reserved = sql.RESERVED_SEARCH if searches else sql.RESERVED_OTHER
+        batch = sql.LOCKED, reserved, sql.COUNTED
 
-        def count(connection: Connection, again: bool) -> Reserved | None:
-            if again and (done := self._unfilled(connection, study, claim.owner)):
+        def count(driver: Driver, again: bool) -> Sequence[Row]:
+            unheard = {"study": study, "holder": claim.owner}
+            if again and (done := list(driver.rows(sql.UNFILLED, unheard))):
                 return done
-            counted = connection.execute(sql.NEXT_NUMBER, asked).first()
-            if counted is None:
+            known, given, _ = driver.together(batch, asked)
+            if not known:
                 raise self._no_study(study)
-            version, after, index_after = counted
-            before = index_after - 1
-            if limit is not None and not searches:
-                before = connection.execute(sql.OF_KIND, asked).scalar_one()
-            if limit is not None and before >= limit:
-                raise Undo(None)
-            reserved = Reserved(after - 1, before if searches else None)
-            row = rows.reserved_columns(study, reserved, version, kind, claim)
-            connection.execute(sql.RESERVED, row)
-            return reserved
+            return given
 
-        return self._session.write(count)
+        given = self._session.drive(count)
+        return Reserved(*given[0]) if given else None
 
     def release(self, study: int, number: int) -> None:
         """Gives back a reserved number for which there is nothing to try."""
@@ -163,13 +175,9 @@ class SqlStorage(Storage):
     def fill(self, study: int, trial: Trial) -> None:
         """Writes down all of a reserved trial but its curves."""
         row = rows.filled_columns(trial)
-
-        def write_down(connection: Connection, again: bool) -> None:
-            row["version"] = self._take_version(connection, study)
-            asked = {"study": study, "n": trial.number}
-            connection.execute(sql.written(tuple(row)), {**rows.as_new(row), **asked})
-
-        self._session.write(write_down)
+        batch = sql.NEXT_VERSION, sql.filled(tuple(row))
+        asked = {**rows.as_new(row), "study": study, "n": trial.number}
+        self._session.drive(lambda driver, again: self._write(driver, batch, asked))
 
     def move(
         self,
@@ -186,56 +194,56 @@ class SqlStorage(Storage):
         row = rows.moved_columns(after)
         row["owner"] = claim.owner if claim else ""
         asked = {
+            **rows.as_new(row),
             "study": study,
             "n": before.number,
             "was": before.state.value,
             "tried": before.attempt,
             "lease_s": claim.lease_s if claim else None,
         }
+        batch: list[Executable] = [sql.NEXT_VERSION, sql.moved(tuple(row))]
+        if reports:
+            batch.append(sql.LAST_POINTS)
+            asked["points"] = rows.points_of(reports)
 
-        def change(connection: Connection, again: bool) -> bool:
-            row["version"] = self._take_version(connection, study)
-            moved = connection.execute(
-                sql.moved(tuple(row)), {**rows.as_new(row), **asked}
-            )
-            if not moved.rowcount:
-                raise Undo(again and self._is_there(connection, study, after, row))
-            self._add_points(connection, study, before.number, row["version"], reports)
-            if after.state.ended:
-                self._compact(connection, study, before.number, row["version"])
-            return True
+        def change(driver: Driver, again: bool) -> bool:
+            whole = self._joined(driver, asked) if after.state.ended else {}
+            joining = (sql.JOINED, sql.WITHOUT_EARLIER) if whole else ()
+            answers = self._write(driver, [*batch, *joining], {**asked, **whole})
+            if answers[1]:
+                return True
+            return again and self._is_there(driver, asked, after)
 
-        return self._session.write(change)
+        return self._session.drive(change)
 
     def report(
         self, study: int, number: int, attempt: int, reports: Sequence[Report]
     ) -> State:
         """Adds reports, all or none, and answers the trial's state."""
-
-        def add(connection: Connection, again: bool) -> State:
-            version = self._take_version(connection, study)
-            asked = {"study": study, "n": number, "tried": attempt, "v": version}
+        asked = {"study": study, "n": number, "tried": attempt}
+        if reports:
             row = {**asked, "points": rows.points_of(reports)}
-            if reports and connection.execute(sql.REPORTED, row).first():
+            batch = sql.NEXT_VERSION, sql.REPORTED
+            _, added = self._session.drive(
+                lambda driver, again: self._write(driver, batch, row)
+            )
+            if added:
                 return State.RUNNING
-            found = connection.execute(sql.STANDING, asked).first()
-            if found is None:
-                raise TrialError(f"no trial {number} in the study")
-            if tuple(found) != (State.RUNNING.value, attempt):
-                raise Undo(State.STOPPED)
-            return State.RUNNING
-
-        return self._session.write(add)
+        found = self._session.rows(sql.STANDING, asked)
+        if not found:
+            raise TrialError(f"no trial {number} in the study")
+        stands = found[0] == (State.RUNNING.value, attempt)
+        return State.RUNNING if stands and not reports else State.STOPPED
 
     def changes(self, study: int, since: int) -> Changes:
         """What is new after version `since`; 0 gives everything."""
         asked = {"study": study, "after": since}
 
-        def look(connection: Connection) -> Changes:
+        def look(driver: Driver, again: bool) -> Changes:
             version: int | None = None
             changed: list[Trial] = []
             grown: list[tuple[int, int, Mapping[str, Curve]]] = []
-            for what, *row in connection.execute(sql.NEWS, asked):
+            for what, *row in driver.rows(sql.NEWS, asked):
                 if what == sql.OF_STUDY:
                     version = row[0]
                 elif what == sql.OF_TRIAL:
@@ -249,7 +257,7 @@ class SqlStorage(Storage):
             stretches = tuple((number, curves) for _, number, curves in grown)
             return Changes(version, tuple(changed), stretches)
 
-        return self._session.read(look)
+        return self._session.drive(look)
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
@@ -337,31 +345,22 @@ class SqlStorage(Storage):
 
         upgrade(self._session.engine, self._session.place, found)
 
-    def _add_points(
-        self,
-        connection: Connection,
-        study: int,
-        number: int,
-        version: int,
-        reports: Sequence[Report],
-    ) -> None:
-        if reports:
-            points = rows.points_of(reports)
-            row = {"study_id": study, "version": version, "number": number}
-            connection.execute(insert(curves), {**row, "points": points})
+    def _write(
+        self, driver: Driver, batch: Sequence[Executable], asked: Mapping[str, Any]
+    ) -> Sequence[Sequence[Row]]:
+        """What a batch answers whose first statement takes the next version."""
+        answers = driver.together(batch, asked)
+        if not answers[0]:
+            raise self._no_study(asked["study"])
+        return answers
 
-    def _compact(
-        self, connection: Connection, study: int, number: int, version: int
-    ) -> None:
-        """Leaves one row of curves for a trial that has ended."""
-        asked = {"study": study, "n": number}
-        found = connection.execute(sql.STRETCHES, asked).all()
+    def _joined(self, driver: Driver, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Several stretches of a trial as the last of them; empty if there are less."""
+        found = list(driver.rows(sql.STRETCHES, asked))
         if len(found) < 2:
-            return
-        points = rows.joined(rows.stretch_from(text) for (text,) in found)
-        connection.execute(sql.WITHOUT_STRETCHES, asked)
-        row = {"study_id": study, "version": version, "number": number}
-        connection.execute(insert(curves), {**row, "points": points})
+            return {}
+        joined = rows.joined(rows.stretch_from(points) for _, points in found)
+        return {"seen": found[-1][0], "joined": joined}
 
     def _take_version(self, connection: Connection, study: int) -> int:
         """The study's next version; its row stays locked until the commit."""
@@ -370,27 +369,17 @@ class SqlStorage(Storage):
             raise self._no_study(study)
         return int(version)
 
-    def _unfilled(
-        self, connection: Connection, study: int, owner: str
-    ) -> Reserved | None:
-        """A number that this owner reserved and never heard of."""
-        asked = {"study": study, "holder": owner}
-        found = connection.execute(sql.UNFILLED, asked).first()
-        return None if found is None else Reserved(*found)
-
-    def _is_there(
-        self, connection: Connection, study: int, trial: Trial, row: Mapping[str, Any]
-    ) -> bool:
+    def _is_there(self, driver: Driver, asked: Mapping[str, Any], trial: Trial) -> bool:
         """Whether the trial is as this process alone could have written it."""
-        asked = {
-            "study": study,
+        own = {
+            "study": asked["study"],
             "n": trial.number,
             "was": trial.state.value,
             "tried": trial.attempt,
-            "holder": row["owner"],
+            "holder": asked["new_owner"],
             "ended_s": trial.ended_s,
         }
-        return connection.execute(sql.AS_WRITTEN, asked).first() is not None
+        return any(driver.rows(sql.AS_WRITTEN, own))
 
     def _no_study(self, study: int) -> StorageError:
         return StorageError(f"no study number {study} in {self._session.place}")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Float,
+    Insert,
     Select,
     Text,
     Update,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -35,12 +37,6 @@ _STUDY: BindParameter[int] = bindparam("study")
 _NUMBER: BindParameter[int] = bindparam("n")
 _THIS_TRIAL = and_(trials.c.study_id == _STUDY, trials.c.number == _NUMBER)
 _RUNNING = trials.c.state == State.RUNNING.value
-_NEXT = {
-    studies.c.version: studies.c.version + 1,
-    studies.c.next_number: studies.c.next_number + 1,
-    studies.c.next_index: studies.c.next_index + bindparam("more"),
-}
-
 # A lease of None never ends: NULL stays NULL.
 _LEASE_END = epoch_now() + bindparam("lease_s", type_=Float)
 
@@ -50,22 +46,62 @@ NEXT_VERSION = (
     .values(version=studies.c.version + 1)
     .returning(studies.c.version)
 )
-NEXT_NUMBER = (
-    update(studies)
+# The version that the study has by now: within a write, the one that it has taken.
+_VERSION = select(studies.c.version).where(studies.c.id == _STUDY).scalar_subquery()
+
+# A number is given out by three statements: the study's row is locked, the trial
+# written where the limit allows it, and the study counted on if there is that trial.
+LOCKED = (
+    select(studies.c.version)
     .where(studies.c.id == _STUDY)
-    .values(_NEXT)
-    .returning(studies.c.version, studies.c.next_number, studies.c.next_index)
+    .with_for_update(key_share=True)
 )
-OF_KIND = (
+
+
+def _reserved(index: ColumnElement[Any], before: ColumnElement[int]) -> Insert:
+    """Writes a trial with the study's next number if fewer than `limit` are before."""
+    own = {name: bindparam(name, type_=trials.c[name].type) for name in rows.RESERVED}
+    row: dict[str, ColumnElement[Any]] = {
+        **own,
+        "study_id": studies.c.id,
+        "version": studies.c.version + 1,
+        "number": studies.c.next_number,
+        "index": index,
+        "lease_until_s": _LEASE_END,
+    }
+    chosen = select(*row.values()).where(studies.c.id == _STUDY)
+    allowed = chosen.where(before < bindparam("limit", type_=BigInteger))
+    return (
+        insert(trials)
+        .from_select(list(row), allowed)
+        .returning(trials.c.number, trials.c.index)
+    )
+
+
+_OF_KIND = (
     select(func.count())
     .select_from(trials)
     .where(trials.c.study_id == _STUDY, trials.c.kind == bindparam("kind"))
+    .scalar_subquery()
+)
+RESERVED_SEARCH = _reserved(studies.c.next_index, studies.c.next_index)
+RESERVED_OTHER = _reserved(cast(null(), BigInteger), _OF_KIND)
+COUNTED = (
+    update(studies)
+    .where(studies.c.id == _STUDY)
+    .where(
+        exists().where(
+            trials.c.study_id == studies.c.id,
+            trials.c.number == studies.c.next_number,
+        )
+    )
+    .values(
+        version=studies.c.version + 1,
+        next_number=studies.c.next_number + 1,
+        next_index=studies.c.next_index + bindparam("more", type_=BigInteger),
+    )
 )
 
-RESERVED = insert(trials).values(
-    {name: bindparam(name) for name in (*rows.RESERVED_COLUMNS, "owner")}
-    | {"lease_until_s": _LEASE_END}
-)
 UNFILLED = select(trials.c.number, trials.c.index).where(
     trials.c.study_id == _STUDY,
     trials.c.owner == bindparam("holder"),
@@ -78,7 +114,7 @@ REPORTED = (
         ["study_id", "version", "number", "points"],
         select(
             trials.c.study_id,
-            bindparam("v", type_=BigInteger),
+            _VERSION,
             trials.c.number,
             bindparam("points", type_=Text),
         ).where(_THIS_TRIAL, _RUNNING, trials.c.attempt == bindparam("tried")),
@@ -165,9 +201,11 @@ NEWS = union_all(
     .where(curves.c.version > _AFTER),
 )
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
-STRETCHES = select(curves.c.points).where(_THIS_CURVE).order_by(curves.c.version)
-WITHOUT_STRETCHES = delete(curves).where(_THIS_CURVE)
-
+STRETCHES = (
+    select(curves.c.version, curves.c.points)
+    .where(_THIS_CURVE)
+    .order_by(curves.c.version)
+)
 
 _AS_SAID = and_(
     _THIS_TRIAL,
@@ -179,19 +217,43 @@ AS_WRITTEN = select(trials.c.number).where(
     trials.c.owner == bindparam("holder"),
     trials.c.ended_s.is_not_distinct_from(bindparam("ended_s", type_=Float)),
 )
+# After `moved` in one batch: it is this write that moved the trial.
+_MOVED = and_(_THIS_TRIAL, trials.c.version == _VERSION)
+LAST_POINTS = insert(curves).from_select(
+    ["study_id", "version", "number", "points"],
+    select(
+        trials.c.study_id,
+        trials.c.version,
+        trials.c.number,
+        bindparam("points", type_=Text),
+    ).where(_MOVED),
+)
+# All stretches up to one become that one. Those who know it need not read it again,
+# and one that was reported meanwhile stays after it.
+_SEEN: BindParameter[int] = bindparam("seen", type_=BigInteger)
+JOINED = (
+    update(curves)
+    .where(_THIS_CURVE, curves.c.version == _SEEN, exists().where(_MOVED))
+    .values(points=bindparam("joined"))
+)
+WITHOUT_EARLIER = delete(curves).where(
+    _THIS_CURVE, curves.c.version < _SEEN, exists().where(_MOVED)
+)
 
 
 @cache
-def written(columns: tuple[str, ...]) -> Update:
+def filled(columns: tuple[str, ...]) -> Update:
     """Writes `columns` of one trial."""
     return _setting(columns).where(_THIS_TRIAL)
 
 
 @cache
 def moved(columns: tuple[str, ...]) -> Update:
-    """Writes `columns` and the lease of one trial if it is as said."""
-    return _setting(columns).values(lease_until_s=_LEASE_END).where(_AS_SAID)
+    """Writes `columns` and the lease of one trial if it is as said; its number."""
+    setting = _setting(columns).values(lease_until_s=_LEASE_END)
+    return setting.where(_AS_SAID).returning(trials.c.number)
 
 
 def _setting(columns: tuple[str, ...]) -> Update:
-    return update(trials).values({name: bindparam(f"new_{name}") for name in columns})
+    own: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    return update(trials).values(own).values(version=_VERSION)

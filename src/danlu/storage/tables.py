@@ -66,7 +66,7 @@ trials = Table(
 )
 
 # The reports of a trial as stretches of its curves, one row for each batch that was
-# saved; once the trial has ended, one row for all.
+# saved; when the trial ends, those saved before become one.
 curves = Table(
     "curves",
     metadata,
