@@ -33,6 +33,7 @@ LAYERS = {
     "samplers.parzen": 1,  # densities, beside the contract that they serve
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too
+    "folders": 1,
     "sequence": 1,
     "samplers": 2,
     "schedulers": 2,
@@ -42,12 +43,12 @@ LAYERS = {
     "storage": 3,
     "owner": 3,
     "codec": 4,
+    "auto": 4,
     "recipes": 4,
     "ask": 4,
     "settle": 4,
     "statement": 4,
     "memory": 4,
-    "folders": 4,
     "cleanup": 4,
     "interrupts": 4,
     "loop": 4,

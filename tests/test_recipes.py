@@ -10,9 +10,9 @@ import pytest
 
 import danlu
 from danlu import recipes
+from danlu.auto import Auto
 from danlu.errors import StudyError
 from danlu.executors import Inline
-from danlu.samplers import QuasiRandom
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def test_every_name_that_is_listed_is_known() -> None:
 
     assert all(isinstance(own, danlu.Sampler) for own in samplers)
     assert all(isinstance(own, danlu.Scheduler) for own in schedulers)
-    assert recipes.sampler("auto") == QuasiRandom()
+    assert recipes.sampler("auto") == Auto()
 
 
 def test_a_wrong_name_gets_a_suggestion() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from numpy.random import Generator, SeedSequence, default_rng
 
 from . import recipes
+from .auto import Auto
 from .errors import StudyError
 from .memory import Memory
 from .owner import host
@@ -162,8 +163,13 @@ class Asker:
 
 
 def sampler_of(study: Study) -> Sampler:
-    """The study's sampler, found by name where it is a name."""
+    """The study's sampler, found by name where it is a name.
+
+    A study with scientific hyperparameters explores (rule D11), which `auto` is told.
+    """
     own = study.sampler
+    if own == "auto":
+        return Auto(explores=bool(study.scientific))
     found = recipes.sampler(own) if isinstance(own, str) else own
     if not isinstance(found, Sampler):
         raise StudyError(f"a sampler is a Sampler or its name, got {found!r}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from . import samplers, schedulers
+from .auto import Auto
 from .errors import StudyError, did_you_mean
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part", Sampler, Scheduler)
 
 _SAMPLERS: Mapping[str, type[Sampler]] = {
+    "auto": Auto,
     "gp": samplers.GP,
     "quasi_random": samplers.QuasiRandom,
     "random": samplers.Random,
@@ -36,17 +38,13 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
 def sampler(name: str) -> Sampler:
     """The sampler that goes by `name`, with its default settings.
 
-    `auto` is quasi-random search: the right choice while one explores (rule D11).
-
     >>> import danlu
-    >>> danlu.recipes.sampler("auto")
-    QuasiRandom(sequence='sobol')
+    >>> danlu.recipes.sampler("tpe")
+    TPE(start=10)
 
     Raises:
         StudyError: nothing goes by that name, or it does not work without settings.
     """
-    if name == "auto":
-        return samplers.QuasiRandom()
     return _made(sampler_class(name), name)
 
 
@@ -75,7 +73,7 @@ def scheduler_class(name: str) -> type[Scheduler]:
 
 def sampler_names() -> list[str]:
     """Every name that `sampler` knows."""
-    return ["auto", *_SAMPLERS, *_advertised("sampler")]
+    return [*_SAMPLERS, *_advertised("sampler")]
 
 
 def scheduler_names() -> list[str]:

@@ -117,7 +117,8 @@ class Summary:
     """A study in numbers; every face shows these and computes none of its own.
 
     `rows` are the search trials by number, `others` the baseline and confirm trials.
-    `leading` are the few best search trials with their curves, `rest` the others.
+    `leading` are the few best search trials with their curves, `rest` the others. `why`
+    is the sampler's reason for its last choice, empty where it gives none.
     """
 
     study: Study
@@ -134,6 +135,7 @@ class Summary:
     started_s: float | None
     ended_s: float | None
     notes: tuple[Note, ...] = ()
+    why: str = ""
 
     @property
     def metric(self) -> Metric:
@@ -219,7 +221,13 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         started_s=started,
         ended_s=ended,
         notes=tuple(notes),
+        why=_why(search),
     )
+
+
+def _why(search: Sequence[Trial]) -> str:
+    reasons = (trial.sampler_note.get("why") for trial in reversed(search))
+    return str(next((reason for reason in reasons if reason), ""))
 
 
 def _row(trial: Trial, metric: Metric, ranks: Mapping[int, int]) -> Row:

@@ -294,9 +294,10 @@ def method(summary: Summary) -> str:
     """How the study was made: sampler, scheduler, seed, what counts as the value."""
     study = summary.study
     at = {"best": "best value over the steps", "last": "value at the last step"}
+    why = f" ({summary.why})" if summary.why else ""
     parts = [
         f"Value of a trial: {at[summary.metric.at]} of {summary.metric.name}",
-        f"sampler {_made_by(study.sampler)}",
+        f"sampler {_made_by(study.sampler)}{why}",
         f"scheduler {_made_by(study.scheduler)}",
         f"seed {study.seed}",
     ]
