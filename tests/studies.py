@@ -16,6 +16,7 @@ def bowl(**changes: Any) -> Study:
         "space": {"x": Float(0, 1)},
         "trials": 10,
         "max_steps": 3,
+        "sampler": "quasi_random",
         **changes,
     }
     return Study(**fields)

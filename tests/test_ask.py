@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from numpy.random import Generator
 
 import danlu
 from danlu import Kind, State, Study
@@ -119,3 +122,36 @@ def test_nothing_is_asked_for_beyond_the_studys_trials(path: Path) -> None:
 
 def _next(project: Project) -> Trial | None:
     return project.ask(study())
+
+
+@dataclass(frozen=True)
+class Counting(danlu.Sampler):
+    """As many tenths as there are trials; `meanwhile` is called while it thinks."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def ask(self, history: danlu.History, rng: Generator) -> danlu.Suggestion:
+        asked = danlu.Suggestion({"x": len(history.trials) / 10})
+        if not history.trials:
+            self.meanwhile()
+        return asked
+
+
+def test_params_that_another_process_took_meanwhile_are_asked_for_again(
+    path: Path,
+) -> None:
+    storage = storage_of(path, study())
+    first, second = (
+        Asker(Memory(study(), storage, 1), storage, Claim(name, 60.0))
+        for name in ("danlu|0|1|0|a", "danlu|0|2|0|b")
+    )
+    first.sampler = Counting(meanwhile=second.ask)
+    second.sampler = Counting()
+
+    asked = first.ask()
+
+    assert asked is not None
+    assert asked.params == {"x": 0.1}
+    known = Memory(study(), storage, 1)
+    known.refresh()
+    assert [t.params["x"] for t in known.history().trials] == [0.1, 0.0]

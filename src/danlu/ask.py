@@ -19,6 +19,8 @@ from .storage.base import Claim, Holding, Reserved, Storage
 from .study import Study
 from .trial import Kind, State, Trial
 
+MOST_ASKS = 4  # for the params of one trial, as others take them at the same moment
+
 # One number for each kind, so that a confirm trial never repeats a search trial's seed.
 _KIND_SEEDS: Mapping[Kind, int] = {Kind.SEARCH: 0, Kind.BASELINE: 1, Kind.CONFIRM: 2}
 
@@ -133,8 +135,15 @@ class Asker:
         memory, index = self.memory, reserved.index or 0
         arms = 1 if self.sampler.exhaustive else len(memory.study.arms)
         arm = None if arms == 1 else index % arms
-        history = memory.arm_history(arm, position=index // arms)
-        return self.sampler.ask(history, trial_rng(memory.study, reserved.number))
+        for _ in range(MOST_ASKS):
+            history = memory.arm_history(arm, position=index // arms)
+            rng = trial_rng(memory.study, reserved.number)
+            suggestion = self.sampler.ask(history, rng)
+            if suggestion is None or not self.sampler.adaptive:
+                break
+            if not any(new.params == suggestion.params for new in memory.refresh()):
+                break  # nobody else was given these params meanwhile
+        return suggestion
 
     def _written(
         self,

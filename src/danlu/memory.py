@@ -37,11 +37,12 @@ class Memory:
         self._running: set[int] = set()
         self._unsaved: dict[int, list[Report]] = {}
 
-    def refresh(self) -> None:
-        """Reads what is new."""
+    def refresh(self) -> Sequence[Trial]:
+        """Reads what is new; the trials that are."""
         changes = self._storage.changes(self.study_id, self._version)
         if changes.version != self._version:
             self._apply(changes)
+        return changes.trials
 
     def trial(self, number: int) -> Trial:
         """The trial `number` as far as it is known.

@@ -33,6 +33,7 @@ class Fixed(Sampler):
 
     points: Sequence[Params]
     exhaustive: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         points = tuple(

@@ -46,6 +46,7 @@ class Grid(Sampler):
 
     levels: int | Mapping[str, int | Sequence[Value]] = LEVELS
     exhaustive: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         levels = self.levels

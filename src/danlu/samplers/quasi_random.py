@@ -11,7 +11,7 @@ workers, a restart, or a later extension of the study give the same points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from numpy.random import Generator
 
@@ -43,6 +43,7 @@ class QuasiRandom(Sampler):
         SamplerError: the sequence is neither `sobol` nor `halton`.
     """
 
+    adaptive: ClassVar[bool] = False
     sequence: Literal["sobol", "halton"] = "sobol"
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -24,6 +25,8 @@ class Random(Sampler):
     >>> suggestion.params
     {'x': 0.6369616873215}
     """
+
+    adaptive: ClassVar[bool] = False
 
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params at a random point of the unit cube."""
