@@ -30,6 +30,7 @@ LAYERS = {
     "storage.base": 1,
     "analysis.base": 1,
     "analysis.groups": 2,
+    "schedulers.rungs": 1,  # what is common to those that promote from rung to rung
     "samplers.parzen": 1,  # densities, beside the contract that they serve
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too

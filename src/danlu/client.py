@@ -58,7 +58,8 @@ class LiveTrial:
     `params` maps names to values. `seed` is the trial's own. `budget` is the step up to
     which it may run now, None for as long as it likes. `folder` is the trial's own
     folder. `attempt` counts its starts. `metric` names what the study is about. `step`
-    is the last step reported, None before the first.
+    is the last step reported, None before the first. `checkpoints_at` is where
+    `checkpoints` saves: a URL, or None for the folder `checkpoint`.
 
     >>> from danlu import client
     >>> trial = client.current({"lr": 0.1})
@@ -78,6 +79,7 @@ class LiveTrial:
         self.attempt = 1
         self.metric = ""
         self.folder = Path()
+        self.checkpoints_at: str | None = None
         self.step: int | None = None
         self._channel = channel
 
@@ -90,10 +92,13 @@ class LiveTrial:
 
     @cached_property
     def checkpoints(self) -> Checkpoints:
-        """Saves checkpoints in that folder, whole or not at all; keeps the last one."""
+        """Saves checkpoints, whole or not at all, and keeps the last one.
+
+        They are at the URL that danlu was given for checkpoints, else in that folder.
+        """
         from .checkpoints import Checkpoints
 
-        return Checkpoints(self.checkpoint)
+        return Checkpoints(self.checkpoints_at or self.checkpoint)
 
     @property
     def stopping(self) -> bool:
@@ -204,6 +209,7 @@ def _from_environment(path: str) -> LiveTrial:
     live.attempt = int(named["DANLU_ATTEMPT"])
     live.metric = named["DANLU_METRIC"]
     live.folder = Path(named["DANLU_FOLDER"])
+    live.checkpoints_at = named.get("DANLU_CHECKPOINTS") or None
     return live
 
 

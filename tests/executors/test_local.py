@@ -248,6 +248,7 @@ def test_the_environment_describes_the_trial(workshop: Any, tmp_path: Path) -> N
         "DANLU_ATTEMPT=1",
         "DANLU_BUDGET=",
         f"DANLU_CHECKPOINT={folder}/checkpoint",
+        "DANLU_CHECKPOINTS=",
         f"DANLU_FOLDER={folder}",
         "DANLU_METRIC=loss",
         f"DANLU_PARAMS={folder}/params.json",

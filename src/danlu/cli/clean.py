@@ -33,7 +33,7 @@ def clean(
         act = removable if dry_run else remove
         gone = act(project, found, keep=Keep(keep), best=best)
     for own in gone:
-        click.echo(f"#{own.number}  {size(own.size_bytes)}  {own.folder}")
+        click.echo(f"#{own.number}  {size(own.size_bytes)}  {own.place}")
     total = size(sum(own.size_bytes for own in gone))
     verb = "would free" if dry_run else "freed"
     say(f"{found.name}: {verb} {total}, checkpoints of {plural(len(gone), 'trial')}")

@@ -41,6 +41,7 @@ def executor_of(program: Program) -> Executor:
         limits=_limits(program),
         pattern=program.pattern,
         workdir=program.workdir,
+        checkpoints=program.checkpoints,
     )
 
 
@@ -56,6 +57,7 @@ def _ray(program: Program) -> Executor:
         limits=_limits(program),
         pattern=program.pattern,
         workdir=program.workdir,
+        checkpoints=program.checkpoints,
     )
 
 
@@ -76,6 +78,7 @@ def _slurm(program: Program) -> Executor:
         limits=_limits(program),
         pattern=program.pattern,
         workdir=program.workdir,
+        checkpoints=program.checkpoints,
     )
 
 

@@ -20,6 +20,8 @@ from .words import plural, say
 @click.option("--retry-failed", is_flag=True, help="Run the failed trials again.")
 @click.option("--slots", "-j", type=click.IntRange(1), metavar="N",
               help="How many trials run at the same time from now on.")  # fmt: skip
+@click.option("--checkpoints", metavar="URL",
+              help="Where trials that have not begun keep checkpoints.")  # fmt: skip
 @click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
@@ -33,6 +35,7 @@ def resume(
     more: int | None,
     retry_failed: bool,
     slots: int | None,
+    checkpoints: str | None,
     plain: bool,
     quiet: bool,
     verbose: bool,
@@ -66,6 +69,8 @@ def resume(
             say(f"to be run again: {plural(len(failed), 'failed trial')}")
         if slots:
             program = dataclasses.replace(program, slots=slots)
+        if checkpoints:
+            program = dataclasses.replace(program, checkpoints=checkpoints)
         program = placed(program, on, address, slurm)
         executor = executor_of(program)
         write_program(program, launch_path(project, found.name))

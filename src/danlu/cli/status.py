@@ -73,6 +73,9 @@ def status_text(project: Project, study: Study, history: History) -> str:
     if used.size_bytes:
         bound = "" if used.complete else "at least "
         lines.append(f"disk   {bound}{size(used.size_bytes)}  {folder}")
+    for kept_at, used in _elsewhere(folder):
+        bound = "" if used.complete else "at least "
+        lines.append(f"disk   {bound}{size(used.size_bytes)}  {kept_at}")
     best = BestAtStep()
     running = [t for t in history.trials if t.state is State.RUNNING]
     if running:
@@ -116,6 +119,10 @@ def status_json(project: Project, study: Study, history: History) -> dict[str, A
             "folder": str(folder),
             "bytes": used.size_bytes,
             "complete": used.complete,
+            "elsewhere": [
+                {"place": kept_at, "bytes": own.size_bytes, "complete": own.complete}
+                for kept_at, own in _elsewhere(folder)
+            ],
         },
     }
 
@@ -126,6 +133,13 @@ def _disk(project: Project, study: Study) -> tuple[Path, DiskUse]:
 
     folder = project.trial_folder(study, 0).parent
     return folder, disk_use(folder)
+
+
+def _elsewhere(folder: Path) -> list[tuple[str, DiskUse]]:
+    """Where checkpoints are kept outside of the study's folder, and how much of it."""
+    from ..cleanup import checkpoint_places, place_use
+
+    return [(place, place_use(place)) for place in checkpoint_places(folder)]
 
 
 def lost_trials(project: Project, study: Study) -> set[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ..trial import Trial
 
 OUTPUT = "output.log"
-CHECKPOINT = "checkpoint"
 _FOLLOW_S = 0.3
 _NUMBER = click.argument("number_", metavar="N", type=click.IntRange(0))
 
@@ -90,12 +88,14 @@ def logs(number_: int, study: str | None, follow: bool, place: str | None) -> No
 @PROJECT
 def rerun(number_: int, afresh: bool, study: str | None, place: str | None) -> None:
     """Put the ended trial N back in the queue; it goes on from its checkpoint."""
+    from ..cleanup import places_of_trial, remove_place
+
     with existing(place) as project:
         found = project.study(study)
         project.requeue(found, number_)
         if afresh:
-            checkpoint = project.trial_folder(found, number_) / CHECKPOINT
-            shutil.rmtree(checkpoint, ignore_errors=True)
+            for kept_at in places_of_trial(project.trial_folder(found, number_)):
+                remove_place(kept_at)
     now = f"danlu resume {quoted(found.name)}"
     say(f"trial {number_} is to be run again; `{now}` does it now")
 
@@ -133,6 +133,8 @@ def _lines(study: Study, history: History, one: Trial, folder: Path) -> Iterator
     yield f"trial    #{one.number} of {study.name}, {one.kind}, {one.state}"
     if one.reason:
         yield f"reason   {one.reason}"
+    if "why" in one.sampler_note:
+        yield f"params   by {one.sampler_note['why']}"
     yield f"step     {one.step}{budget}, attempt {one.attempt}, seed {one.seed}"
     if loss is not None:
         at = study.objective.at

@@ -17,7 +17,8 @@ class Launch:
     """One trial to be started: what it is, and the folder where its files go.
 
     `metric` names the number that the study is about, `names` every hyperparameter of
-    its space, also those that this trial does not have.
+    its space, also those that this trial does not have. `checkpoints` is a URL or a
+    folder where its checkpoints go, None for its own folder; executors fill it in.
 
     >>> import danlu, pathlib
     >>> trial = danlu.Trial(4, {"lr": 0.1})
@@ -31,6 +32,7 @@ class Launch:
     metric: str
     folder: Path
     names: tuple[str, ...] = ()
+    checkpoints: str | None = None
 
 
 class Outcome(StrEnum):

@@ -50,6 +50,7 @@ def known_values(launch: Launch) -> dict[str, str]:
         "budget": "" if trial.budget is None else str(trial.budget),
         "folder": str(folder),
         "checkpoint": str(folder / "checkpoint"),
+        "checkpoints": launch.checkpoints or "",
         "report": str(folder / "reports.jsonl"),
         "params_json": str(folder / "params.json"),
         **{name: text(value) for name, value in trial.params.items()},

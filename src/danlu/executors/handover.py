@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ExecutorError
@@ -32,11 +31,6 @@ def prepare(launch: Launch) -> None:
         ) from error
 
 
-def absolute(launch: Launch) -> Launch:
-    """The same with an absolute folder: the program may start in another one."""
-    return replace(launch, folder=launch.folder.absolute())
-
-
 def environment(launch: Launch) -> dict[str, str]:
     """The variables that tell a program which trial it is."""
     trial, folder = launch.trial, launch.folder
@@ -56,6 +50,7 @@ def environment(launch: Launch) -> dict[str, str]:
         "DANLU_METRIC": launch.metric,
         "DANLU_REPORT": str(folder / "reports.jsonl"),
         "DANLU_CHECKPOINT": str(folder / "checkpoint"),
+        "DANLU_CHECKPOINTS": launch.checkpoints or "",
         "DANLU_FOLDER": str(folder),
         "DANLU_STOP": str(folder / "stop"),
         "DANLU_ATTEMPT": str(trial.attempt),

@@ -16,12 +16,13 @@ from ..client import LiveTrial
 from ..errors import ExecutorError
 from . import processes
 from .base import Event, Executor, Launch
+from .checkpoint_place import checked_root, has_checkpoint, located, placed
 from .command import check_program, filled
 from .connection import Connection
 from .ended import Cause, Ended, read_ended
 from .functions import packed
 from .gpus import Gpus
-from .handover import absolute, environment, prepare, size_of
+from .handover import environment, prepare, size_of
 from .limits import Limits
 from .reports import OutputReader, ReportReader
 from .running import Running, exited
@@ -45,7 +46,9 @@ class Local(Executor):
     start in the folder `workdir`, by default the current one. `preload` names modules
     to import once for all trials. The cores are shared out among the slots through
     `OMP_NUM_THREADS`, unless it is set. A function's module is imported once, on one
-    thread; threads that it begins then are missing in the trials.
+    thread; threads that it begins then are missing in the trials. `checkpoints` is a
+    URL or a folder where trials keep their checkpoints, `STUDY/NUMBER` each; without it
+    they are in the trials' folders.
 
     >>> import danlu, tempfile
     >>> from pathlib import Path
@@ -75,6 +78,7 @@ class Local(Executor):
         pattern: str | None = None,
         workdir: str | Path | None = None,
         preload: Sequence[str] = (),
+        checkpoints: str | Path | None = None,
     ) -> None:
         self.slots = slots
         self.limits = limits or Limits()
@@ -85,6 +89,7 @@ class Local(Executor):
         self._pattern = None if pattern is None else _compiled(pattern)
         self._workdir = _checked_folder(Path(workdir or os.getcwd()).absolute())
         self._preload = (preload,) if isinstance(preload, str) else tuple(preload)
+        self._checkpoints = checked_root(checkpoints)
         self._running: dict[int, Running] = {}
         self._connection: Connection | None = None
 
@@ -94,10 +99,10 @@ class Local(Executor):
 
     def start(self, launch: Launch) -> None:
         """Starts a trial; the first one waits until the process server is ready."""
+        launch = placed(launch, self._checkpoints)
         words = None if self._words is None else filled(self._words, launch)
         if words is not None:
             check_program(words[0], self._workdir)
-        launch = absolute(launch)
         prepare(launch)
         connection = self._connected()
         connection.wait_until_ready()
@@ -141,7 +146,7 @@ class Local(Executor):
 
     def recover(self, launch: Launch) -> Sequence[Event]:
         """What a trial left behind whose loop has died."""
-        launch = absolute(launch)
+        launch = located(launch)
         number, folder = launch.trial.number, launch.folder
         ended = read_ended(folder, launch.trial.attempt)
         processes.end_leftovers(folder)
@@ -193,13 +198,13 @@ class Local(Executor):
         """Reads metrics from what a command prints; None for a function."""
         if self._words is None:
             return None
-        resumed = any((launch.folder / "checkpoint").glob("*"))
+        goes_on = launch.trial.step > 0 and has_checkpoint(launch)
         return OutputReader(
             launch.folder / "output.log",
             launch.metric,
             pattern=self._pattern,
             offset=offset,
-            last_step=launch.trial.step if resumed else 0,
+            last_step=launch.trial.step if goes_on else 0,
         )
 
     def _look(self, deliver: Callable[[Event], None]) -> bool:

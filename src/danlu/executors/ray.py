@@ -12,11 +12,12 @@ from typing import Any
 
 from ..errors import ExecutorError
 from .base import Event, Executor, Exited, Launch, Outcome, Reported
-from .handover import absolute
+from .checkpoint_place import checked_root, located, placed
 from .limits import Limits
 from .local import Local, Train
 from .ray_cluster import connect, disconnect, end_leftovers_elsewhere, first_line
-from .ray_slot import Place, RaySlot
+from .ray_folders import Place, hand_out, is_elsewhere, keep_words
+from .ray_slot import RaySlot
 from .task import Task, task_of
 
 ROOM_S = 15.0  # without a free place in the cluster before the user is told
@@ -33,7 +34,8 @@ class Ray(Executor):
     alone. Each of the `slots` holds `num_cpus`, `num_gpus` (0.5: two share one) and
     `resources` for as long as the executor is open. `runtime_env` is Ray's. The rest is
     as in `Local`. danlu must be installed on every node, and the trials' folders must
-    be at the same path on all of them.
+    be at the same path on all of them, unless `checkpoints` is a place that all nodes
+    reach, such as `s3://bucket/tuning`.
 
     >>> import danlu
     >>> executor = danlu.executors.Ray(["python", "train.py", "{args}"], slots=8)
@@ -57,12 +59,14 @@ class Ray(Executor):
         limits: Limits | None = None,
         pattern: str | None = None,
         workdir: str | Path | None = None,
+        checkpoints: str | Path | None = None,
     ) -> None:
         self._files = Local(
             train, slots=slots, limits=limits, pattern=pattern, workdir=workdir
         )
         self.slots = slots
         self.limits = limits or Limits()
+        self._checkpoints = checked_root(checkpoints)
         self._train = train
         self._address = address
         self._held = _checked_room(num_cpus, num_gpus, resources or {})
@@ -89,7 +93,8 @@ class Ray(Executor):
         self.open()
         if self._broken:
             raise ExecutorError(self._broken)
-        self._waiting.append(_Waiting(absolute(launch), time.monotonic() + ROOM_S))
+        launch = placed(launch, self._checkpoints)
+        self._waiting.append(_Waiting(launch, time.monotonic() + ROOM_S))
         self._hand_out()
 
     def poll(self, deliver: Callable[[Event], None], wait_s: float) -> None:
@@ -128,8 +133,9 @@ class Ray(Executor):
         that may be left on another node are ended first.
         """
         self.open()
-        end_leftovers_elsewhere(launch.folder.absolute())
-        return self._files.recover(launch)
+        launch = located(launch)
+        end_leftovers_elsewhere(launch)
+        return () if is_elsewhere(launch) else self._files.recover(launch)
 
     def close(self) -> None:
         """Kills every trial, and gives back what was held in the cluster."""
@@ -183,6 +189,7 @@ class Ray(Executor):
             if slot.place and slot.launch is None and self._waiting:
                 waiting = self._waiting.popleft()
                 slot.launch, slot.first = waiting.launch, not waiting.again
+                hand_out(slot.launch, slot.place)
                 slot.answer = slot.actor.start.remote(slot.launch)
 
     def _heard(self, wait_s: float) -> list[Event]:
@@ -220,6 +227,8 @@ class Ray(Executor):
         events: list[Event] = told
         slot.first = False
         if events and isinstance(events[-1], Exited):
+            if slot.launch is not None:
+                keep_words(slot.launch, events[-1])
             slot.launch = slot.force_at_s = None
         return events
 
@@ -243,7 +252,8 @@ class Ray(Executor):
                 return self._refused(slot, first_line(error))
         if slot.launch is None:
             return ()
-        events = list(self._files.recover(slot.launch))
+        own = slot.launch
+        events = [] if is_elsewhere(own) else list(self._files.recover(own))
         if events and isinstance(events[-1], Exited):
             return events
         if slot.first and not events and slot.force_at_s is None:

@@ -6,11 +6,13 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..errors import ExecutorError
 from . import processes
+from .base import Launch
+from .ray_folders import end_leftovers_here, handed_to, is_elsewhere
 
 ANSWER_S = 10.0  # for a cluster to answer at all: Ray itself would wait two minutes
 LEFTOVERS_S = 20.0
@@ -47,23 +49,29 @@ def disconnect() -> None:
     _undisturbed(ray.shutdown)
 
 
-def end_leftovers_elsewhere(folder: Path) -> None:
+def end_leftovers_elsewhere(launch: Launch) -> None:
     """Kills what is left of a trial's processes on another node, if that one lives."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    host = processes.host_of(folder)
-    if host in (None, socket.gethostname()):
-        return
     for node in ray.nodes():
-        if not node["Alive"] or node["NodeManagerHostname"] != host:
+        if not node["Alive"] or not _ran_on(launch, node):
             continue
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        task = ray.remote(processes.end_leftovers).options(
+        task = ray.remote(end_leftovers_here).options(
             num_cpus=0, max_retries=0, scheduling_strategy=place
         )
-        ray.wait([task.remote(folder)], timeout=LEFTOVERS_S)
+        ray.wait([task.remote(launch)], timeout=LEFTOVERS_S)
         return
+
+
+def _ran_on(launch: Launch, node: Mapping[str, Any]) -> bool:
+    """Whether the trial was started last on this node, which is not this machine."""
+    if is_elsewhere(launch):
+        place = handed_to(launch.folder)
+        return place is not None and place.node == node["NodeID"]
+    host = processes.host_of(launch.folder)
+    return host != socket.gethostname() and host == node["NodeManagerHostname"]
 
 
 def first_line(error: Exception) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..errors import ExecutorError
 from .base import Event, Executor, Exited, Launch, Outcome, Reported
+from .checkpoint_place import checked_root, located, placed
 from .ended import Ended, write_json
-from .handover import absolute, prepare
+from .handover import prepare
 from .limits import Limits
 from .local import Local, Train
 from .outcome import tail_of
@@ -34,8 +35,9 @@ class Slurm(Executor):
     that needs longer, or whose job is preempted, goes on from its checkpoint in another
     one. `parameters` are submitit's, such as `{"gpus_per_node": 1, "mem_gb": 16,
     "slurm_account": "vision"}`. The rest is as in `Local`. The trials' folders and this
-    Python must be at the same path on all nodes. Jobs outlive a loop that is killed:
-    the next one follows them. With `cluster="local"` they run on this machine alone.
+    Python must be at the same path on all nodes; `checkpoints` may be elsewhere. Jobs
+    outlive a loop that is killed: the next one follows them. With `cluster="local"`
+    they run on this machine alone.
 
     >>> import danlu
     >>> executor = danlu.executors.Slurm(["python", "train.py", "{args}"], slots=16,
@@ -59,10 +61,12 @@ class Slurm(Executor):
         limits: Limits | None = None,
         pattern: str | None = None,
         workdir: str | Path | None = None,
+        checkpoints: str | Path | None = None,
     ) -> None:
         self._files = Local(
             train, slots=slots, limits=limits, pattern=pattern, workdir=workdir
         )
+        self._checkpoints = checked_root(checkpoints)
         self.slots = slots
         self.limits = limits or Limits()
         self._train = train
@@ -97,7 +101,7 @@ class Slurm(Executor):
         self.open()
         if self._task is None:
             return
-        launch = absolute(launch)
+        launch = placed(launch, self._checkpoints)
         number, folder = launch.trial.number, launch.folder
         self._left.pop(number, None)
         note = read_note(folder)
@@ -149,7 +153,7 @@ class Slurm(Executor):
 
         A job that still waits or runs is left alone: the next start follows it.
         """
-        launch = absolute(launch)
+        launch = located(launch)
         folder, note = launch.folder, read_note(launch.folder)
         if note is None:
             return self._files.recover(launch)

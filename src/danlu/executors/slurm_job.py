@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import signal
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import ExecutorError
 from .base import Event, Exited, Launch, Outcome, Reported
+from .checkpoint_place import has_checkpoint
 from .ended import write_json
 from .task import Task, local_for
 
@@ -156,16 +156,10 @@ class _Job:
         sent = self._sent.numbers()
         if TIME_IS_OVER in sent:
             # One that saves nothing would never come further than this time allows.
-            goes_on = self._reported and _has_files(self._launch.folder / "checkpoint")
+            goes_on = self._reported and has_checkpoint(self._launch)
             if goes_on:
                 return Outcome.PREEMPTED, "the time of its Slurm job was over"
             return Outcome.OUT_OF_TIME, "longer than a Slurm job, without a checkpoint"
         if signal.SIGTERM in sent:
             return Outcome.PREEMPTED, "Slurm ended its job"
         return exited.outcome, exited.reason
-
-
-def _has_files(folder: Path) -> bool:
-    with suppress(OSError):
-        return any(folder.iterdir())
-    return False

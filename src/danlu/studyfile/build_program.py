@@ -39,6 +39,7 @@ def build_program(document: Document, folder: Path) -> Program:
         output_bytes=_measured(document, ("limits", "output"), size_bytes) or 2**30,
         grace_s=30.0 if grace_s is None else grace_s,
         pattern=_pattern(document),
+        checkpoints=_checkpoints(document, folder),
     )
 
 
@@ -112,6 +113,16 @@ def _measured(
         return measure(stated)
     except StudyError as error:
         raise document.error(key, error) from None
+
+
+def _checkpoints(document: Document, folder: Path) -> str | None:
+    """A URL as it stands; a folder from where the study file is."""
+    stated = document.get("checkpoints")
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not stated:
+        raise document.error(("checkpoints",), f"is a URL or a folder, got {stated!r}")
+    return stated if "://" in stated else str((folder / stated).resolve())
 
 
 def _pattern(document: Document) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import StudyError
 from .function import load_function
 
-_ADDED = {"on", "address", "slurm"}  # files of version 0.1.0 lack them
+_ADDED = {"on", "address", "slurm", "checkpoints"}  # files of version 0.1.0 lack them
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Program:
     `time_s`, `memory_bytes` and `output_bytes` bound one trial; `grace_s` is how long
     it may take to end when asked to. `pattern` finds metrics in a command's output.
     `on` names the executor, `address` the cluster that it uses, if it does, and `slurm`
-    what is asked for each Slurm job.
+    what is asked for each Slurm job. `checkpoints` is the URL or the folder where
+    trials keep their checkpoints, None for each trial's own folder.
 
     >>> Program(command=("python", "train.py")).text
     'python train.py'
@@ -44,6 +45,7 @@ class Program:
     on: str = "local"
     address: str | None = None
     slurm: tuple[tuple[str, Any], ...] = ()
+    checkpoints: str | None = None
 
     @property
     def text(self) -> str:
