@@ -32,8 +32,8 @@ class Sampler(ABC):
     `exhaustive`: it goes through a list of its own until that ends. Then it is asked
     about the whole space, since arms would cut its list in pieces.
 
-    `adaptive`: its answers depend on the trials so far. Of two processes that ask at the
-    same moment, the second one asks again when it was given the params of the first.
+    `adaptive`: its answers depend on the trials so far. Of two processes that ask at
+    the same moment, the second asks again when it was given the params of the first.
 
     >>> import danlu
     >>> issubclass(danlu.samplers.Random, danlu.Sampler)
