@@ -17,7 +17,8 @@ asked for again, with one epoch more, as long as the scheduler lets it go on.
 The space is a list of entries like {"name": "lr", "type": "float", "low": 1e-5, "high":
 0.1, "log": true}, {"type": "int", ...} and {"type": "cat", "choices": [...]}. With
 "cond": {"parent": "booster", "in": ["dart", "gbtree"]} an entry is active under these
-options only.
+options only. "ordered": true says that neighboring choices are alike, and "belief":
+{"center": 0.01, "confidence": 0.5} where the best is believed to be.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from importlib import import_module
 from typing import Any
 
 from danlu import (
+    Belief,
     Choice,
     Float,
     History,
@@ -156,11 +158,13 @@ def _branch(
 
 
 def _domain(entries: Sequence[Entry], entry: Entry) -> Domain:
+    belief = Belief(**entry["belief"]) if entry.get("belief") else None
     if entry["type"] == "cat":
-        name, options = entry["name"], entry["choices"]
-        return Choice({own: dict(_branch(entries, name, own)) for own in options})
-    number = _NUMBERS[entry["type"]]
-    return number(entry["low"], entry["high"], log=bool(entry.get("log")))
+        name, ordered = entry["name"], bool(entry.get("ordered"))
+        options = {own: dict(_branch(entries, name, own)) for own in entry["choices"]}
+        return Choice(options, ordered=ordered, belief=belief)
+    number, log = _NUMBERS[entry["type"]], bool(entry.get("log"))
+    return number(entry["low"], entry["high"], log=log, belief=belief)
 
 
 def answers(
