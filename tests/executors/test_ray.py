@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ import pytest
 from danlu.errors import ExecutorError
 from danlu.executors import Event, Exited, Launch, Limits, Outcome, Ray, Reported
 from danlu.executors.ended import write_json
+from danlu.executors.ray_folders import Place, hand_out, own_folder
 from danlu.testing import check_executor
 from danlu.trial import Trial
 
@@ -253,6 +255,21 @@ def test_what_a_trial_left_on_another_node_is_ended_before_it_goes_on(
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
 
     assert () == tuple(make(["true"]).recover(own))
+    assert -signal.SIGKILL == left.wait(HANG_S)
+
+
+def test_what_a_trial_left_in_a_folder_of_its_node_is_ended(
+    make: Callable[..., Ray], tmp_path: Path
+) -> None:
+    executor = make(["true"])
+    executor.open()
+    own = replace(launch(tmp_path), checkpoints=f"file://{tmp_path}/bucket")
+    node = ray.nodes()[0]
+    hand_out(own, Place(node["NodeManagerHostname"], node["NodeID"]))
+    variables = {**os.environ, "DANLU_FOLDER": str(own_folder(own))}
+    left = subprocess.Popen(["sleep", "1000"], env=variables)
+
+    assert () == tuple(executor.recover(own))
     assert -signal.SIGKILL == left.wait(HANG_S)
 
 
