@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from numpy.random import Generator, SeedSequence, default_rng
 
-from . import recipes
+from . import recipes, settle
 from .auto import Auto
 from .errors import StudyError
+from .history import History
 from .memory import Memory
 from .owner import host
 from .samplers.base import Sampler, Suggestion
@@ -46,14 +47,17 @@ class Asker:
         if self._nothing_at == self.memory.version:
             return None  # nothing has happened since there was nothing to do
         trial = self._from_queue() or self._baseline() or self._from_scheduler()
+        if trial is None:
+            self._close_paused()
         self._nothing_at = self.memory.version if trial is None else None
         return trial
 
     def refill(self, holding: Holding) -> Trial | None:
         """The trial behind a number whose process died before it wrote the params."""
         reserved = Reserved(holding.number, holding.index)
-        if holding.kind is Kind.SEARCH:
-            return self._filled(reserved, Start())
+        choice = self._choice(closed=False) if holding.kind is Kind.SEARCH else None
+        if isinstance(choice, Start):
+            return self._filled(reserved, choice)
         if holding.kind is Kind.BASELINE and self.memory.study.baseline is not None:
             return self._filled_baseline(reserved)
         self.storage.release(self.memory.study_id, holding.number)
@@ -74,18 +78,58 @@ class Asker:
         return None if reserved is None else self._filled_baseline(reserved)
 
     def _from_scheduler(self) -> Trial | None:
-        if self.exhausted:
-            return None
-        memory = self.memory
-        rng = trial_rng(memory.study, len(memory.history().trials))
-        choice = self.scheduler.next(memory.history(), rng)
+        choice = self._choice(closed=self.exhausted)
+        if isinstance(choice, Start) and not self.exhausted:
+            study_id, limit = self.memory.study_id, self.memory.study.trials
+            reserved = self.storage.reserve(study_id, Kind.SEARCH, self.claim, limit)
+            trial = None if reserved is None else self._filled(reserved, choice)
+            if trial is not None:
+                return trial
+            choice = self._choice(closed=True)  # there is no new trial to be had
         if isinstance(choice, Resume):
-            return self._started(memory.trial(choice.number), choice.budget)
-        if choice is None:
-            return None
-        study_id, limit = memory.study_id, memory.study.trials
-        reserved = self.storage.reserve(study_id, Kind.SEARCH, self.claim, limit)
-        return None if reserved is None else self._filled(reserved, choice)
+            return self._started(self.memory.trial(choice.number), choice.budget)
+        return None
+
+    def _choice(self, *, closed: bool) -> Start | Resume | None:
+        """What the scheduler wants, asked about each arm as if it were a study.
+
+        So no arm is cut back because another one learns faster. A paused trial of any
+        arm goes on; a new one belongs to the arm whose turn it is.
+        """
+        memory, arms = self.memory, len(self.memory.study.arms)
+        turn = _searched(memory.history()) % arms if arms > 1 else 0
+        fallback = None
+        for arm in (*range(turn, arms), *range(turn)):
+            own = memory.arm_history(None if arms == 1 else arm)
+            history = replace(own, planned=self._planned(own, closed))
+            rng = trial_rng(memory.study, len(memory.history().trials))
+            choice = self.scheduler.next(history, rng)
+            if isinstance(choice, Resume):
+                return choice
+            if arm == turn or self.sampler.exhaustive:
+                fallback = fallback or choice
+        return fallback
+
+    def _planned(self, history: History, closed: bool) -> int | None:
+        """The number of search trials that there will be, `closed` if no more."""
+        several = len(self.memory.study.arms) > 1
+        if closed and (several or self.exhausted):
+            return _searched(history)
+        return None if several else self.memory.study.trials
+
+    def _close_paused(self) -> None:
+        """Ends the trials that wait for a promotion, when nothing is left to run."""
+        memory, storage = self.memory, self.storage
+        if memory.running:
+            return
+        trials = memory.history().trials
+        paused = [trial for trial in trials if trial.state is State.PAUSED]
+        if not paused or storage.holdings(memory.study_id):
+            return
+        for trial in paused:
+            ended = settle.unpromoted(trial, memory.study)
+            if not trial.waiting and storage.move(memory.study_id, trial, ended):
+                memory.keep(ended)
 
     def _started(self, paused: Trial, budget: int | None) -> Trial | None:
         """A paused trial as it goes on, None if another process was first."""
@@ -113,7 +157,8 @@ class Asker:
 
     def _filled(self, reserved: Reserved, start: Start) -> Trial | None:
         """A search trial with its params; None when there is nothing left to try."""
-        self.memory.refresh()  # all with smaller numbers that are known by now
+        if self.sampler.adaptive:
+            self.memory.refresh()  # all with smaller numbers that are known by now
         try:
             suggestion = self._suggested(reserved, start)
             if suggestion is not None:
@@ -169,6 +214,11 @@ class Asker:
         self.storage.fill(self.memory.study_id, trial)
         self.memory.keep(trial)
         return trial
+
+
+def _searched(history: History) -> int:
+    """How many search trials there are."""
+    return sum(trial.kind is Kind.SEARCH for trial in history.trials)
 
 
 def sampler_of(study: Study) -> Sampler:

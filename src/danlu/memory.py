@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -30,6 +32,7 @@ class Memory:
         self.study_id = study_id
         self._storage = storage
         self._version = 0
+        self._read_s = -math.inf
         self._trials = Ledger()
         self._arms: dict[int, int | None] = {}
         self._arm_trials: Sequence[Ledger] = ()  # made when an arm is first asked for
@@ -40,9 +43,15 @@ class Memory:
     def refresh(self) -> Sequence[Trial]:
         """Reads what is new; the trials that are."""
         changes = self._storage.changes(self.study_id, self._version)
+        self._read_s = time.monotonic()
         if changes.version != self._version:
             self._apply(changes)
         return changes.trials
+
+    def refresh_after(self, seconds: float) -> None:
+        """Reads what is new, unless that was done less than `seconds` ago."""
+        if time.monotonic() - self._read_s >= seconds:
+            self.refresh()
 
     def trial(self, number: int) -> Trial:
         """The trial `number` as far as it is known.

@@ -25,13 +25,14 @@ from .space import Params
 from .statement import is_amended
 from .storage.base import Claim, Holding, Note, Storage, StudyRecord
 from .study import Study
-from .trial import Kind, Report, State, Trial
+from .trial import Kind, Report, State, Trial, add_reports
 
 if TYPE_CHECKING:
     from .client import LiveTrial
     from .executors.limits import Limits
 
 DEFAULT = ".danlu/danlu.db"
+FOLLOW_S = 0.2  # how old what a report is compared with may be, as in a loop
 _log = logging.getLogger("danlu")
 
 
@@ -182,9 +183,11 @@ class Project:
         place = memory.study_id, trial.number, trial.attempt
         if self._storage.report(*place, reports) is not State.RUNNING:
             return False
-        memory.refresh()
-        grown, scheduler = memory.trial(trial.number), scheduler_of(study)
-        if settle.ending(grown, memory, scheduler, reports) is not None:
+        memory.refresh_after(FOLLOW_S)
+        known = memory.trial(trial.number)
+        grown = known.with_curves(add_reports(known.curves, reports))
+        memory.keep(grown)
+        if settle.ending(grown, memory, scheduler_of(study), reports) is not None:
             return False
         return grown.budget is None or step < grown.budget
 
