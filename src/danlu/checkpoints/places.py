@@ -190,7 +190,7 @@ class _Remote(Place):
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        self._files.makedirs(self._root, exist_ok=True)
+        self._make(self._root)
         self._files.pipe_file(f"{self._root}/{name}", content)
 
     def add(self, entry: Entry, write: Callable[[Path], object]) -> str:
@@ -199,7 +199,7 @@ class _Remote(Place):
             files = _written(write, copy)
             for path in files:
                 target = f"{self._root}/{entry.name}{_below(path)}"
-                self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._make(target.rpartition("/")[0])
                 self._files.put_file(str(copy / path), target)
             text = entry.text(files).encode()
             self._files.pipe_file(f"{self._root}/{entry.name}.json", text)
@@ -223,6 +223,13 @@ class _Remote(Place):
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
             self._files.rm(f"{self._root}/{name}", recursive=True)
+
+    def _make(self, folder: str) -> None:
+        """Makes a folder, but no bucket: a name that is not there is mistyped."""
+        bucket = folder.partition("/")[0]  # empty where paths begin with a slash
+        if bucket and not self._files.exists(bucket):
+            raise FileNotFoundError(f"there is no bucket {bucket!r}")
+        self._files.makedirs(folder, exist_ok=True)
 
     def sizes(self) -> Iterator[int]:
         self._files.invalidate_cache()
