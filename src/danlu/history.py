@@ -20,6 +20,10 @@ from .space import Array, SearchSpace
 from .transfer import moved
 from .trial import Curve, State, Trial
 
+# Steps in one column of losses: a ledger keeps 64 columns, so up to 1,024 different
+# steps are looked at without working one out again.
+_BLOCK = 16
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -97,8 +101,9 @@ class History:
 
     `trials` are in order of number. `seed` is the study's (or the arm's) own,
     `position` the number of trials that its sampler was asked for before. `max_steps`
-    is the length of a full training, None when unknown. `constraints` are the limits
-    that trials must keep to, `earlier` the studies that this one learns from.
+    is the length of a full training, `planned` the number of search trials that there
+    will be in all, None when unknown. `constraints` are the limits that trials must
+    keep to, `earlier` the studies that this one learns from.
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -118,6 +123,7 @@ class History:
     max_steps: int | None = None
     constraints: tuple[Constraint, ...] = ()
     earlier: tuple[History, ...] = ()
+    planned: int | None = None
 
     def loss(self, trial: Trial, at: int | None = None) -> float | None:
         """The trial's loss, or its loss up to step `at`; None where it has none."""
@@ -163,6 +169,28 @@ class History:
         """
         key = ("rank", self.metric, at)
         return self._ledger.ranking(key, partial(_useful_loss, self.metric, at))
+
+    def standing(self, at: int) -> Sequence[Trial]:
+        """The search trials that are through step `at`, best first, for schedulers.
+
+        Of two equals the earlier one is first. Those without a loss come last. A trial
+        that was to run to `at` and no further is through when it has stopped there, or
+        short of it. Those that failed are left out.
+        """
+        key = ("standing", self.metric, at)
+        return self._ledger.ranking(key, partial(_standing, self.metric, at))
+
+    def losses(self, at: int) -> Array:
+        """The loss up to step `at` of each of `trials` (n,), to be read only.
+
+        It is nan where the trial has not come that far, or has no loss by then.
+        """
+        block, place = divmod(at, _BLOCK)
+        key, of = (
+            ("losses", self.metric, block),
+            partial(_losses, self.metric, block * _BLOCK),
+        )
+        return self._ledger.column(key, of, width=_BLOCK)[:, place]
 
     @property
     def best(self) -> Trial | None:
@@ -239,6 +267,28 @@ def _useful_loss(metric: Metric, at: int | None, trial: Trial) -> float | None:
     """The loss that a trial is ranked by, None where it has no rank."""
     _, loss = _outcome(metric, at, trial)
     return None if math.isnan(loss) else loss
+
+
+def _standing(metric: Metric, at: int, trial: Trial) -> float | None:
+    """The loss that a trial has at a rung, inf without one, None if not through it."""
+    if trial.state is State.FAILED or not trial.kind.judged:
+        return None
+    rests = trial.state is State.PAUSED and not trial.waiting
+    ended = trial.state in (State.COMPLETED, State.INFEASIBLE)
+    if trial.step < at and not (trial.budget == at and (rests or ended)):
+        return None
+    died = trial.state is State.INFEASIBLE and trial.budget == at
+    loss = None if died else _loss(metric, at, trial)
+    return math.inf if loss is None else loss
+
+
+def _losses(metric: Metric, first: int, trial: Trial) -> list[float]:
+    """The loss up to each of the _BLOCK steps from `first` on, nan without one."""
+    known = [math.nan] * _BLOCK
+    for place in range(min(trial.step - first + 1, _BLOCK)):
+        loss = _loss(metric, first + place, trial)
+        known[place] = math.nan if loss is None else loss
+    return known
 
 
 def _begun(trial: Trial) -> tuple[float]:

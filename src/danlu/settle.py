@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .errors import ReportError, TrialError
 from .executors.base import Exited, Outcome
-from .history import slacks_of
+from .history import History, slacks_of
 from .memory import Memory
 from .schedulers.base import Scheduler, Verdict
 from .study import Study
@@ -45,7 +45,7 @@ def ending(
     if not trial.kind.judged:
         return None
     history = memory.arm_history(memory.arm_of(trial.number))
-    verdict = scheduler.judge(trial, history)
+    verdict = _verdict(trial, history, scheduler, reports)
     full = memory.study.max_steps
     if verdict is Verdict.STOP and full is not None and trial.step >= full:
         return None  # it has done all its steps: there is nothing left to save
@@ -58,6 +58,18 @@ def ending(
     if verdict is Verdict.PAUSE:
         return State.PAUSED, f"paused at step {trial.step}"
     return None
+
+
+def _verdict(
+    trial: Trial, history: History, scheduler: Scheduler, reports: Sequence[Report]
+) -> Verdict:
+    """The verdict after each of the reports, as if they had come one by one."""
+    for report in reports[:-1]:
+        cut = {name: own.until(report.step) for name, own in trial.curves.items()}
+        verdict = scheduler.judge(trial.with_curves(cut), history)
+        if verdict is not Verdict.CONTINUE:
+            return verdict
+    return scheduler.judge(trial, history)
 
 
 def violated(trial: Trial, study: Study) -> str:
@@ -114,14 +126,16 @@ def told(trial: Trial, study: Study, state: State, reason: str) -> Trial:
     if state not in ends:
         raise TrialError(f"a trial ends as one of {', '.join(ends)}, not {state!r}")
     missing = [metric for metric in _needed(study) if metric not in trial.curves]
+    why = diverged(study.objective.name, trial.reports)
+    if why and state == State.COMPLETED:
+        return closed(trial, State.INFEASIBLE, why)
+    if state == State.COMPLETED and _may_go_on(trial, study):
+        return closed(trial, State.PAUSED, f"paused at step {trial.step}")
     if state == State.COMPLETED and missing:
         raise ReportError(
             f"trial {trial.number} never reported {missing[0]!r}: report it, or tell "
             "the state FAILED with a reason"
         )
-    why = diverged(study.objective.name, trial.reports)
-    if why and state == State.COMPLETED:
-        return closed(trial, State.INFEASIBLE, why)
     broken = violated(trial, study)
     if broken and state in (State.COMPLETED, State.STOPPED):
         return closed(trial, State.INFEASIBLE, broken)
@@ -148,7 +162,25 @@ def again(trial: Trial) -> Trial:
     return replace(queued(trial, reason), failures=0)
 
 
+def unpromoted(trial: Trial, study: Study) -> Trial:
+    """A trial that a scheduler had paused, at the end of the study."""
+    broken = violated(trial, study)
+    if broken:
+        return closed(trial, State.INFEASIBLE, broken)
+    return closed(trial, State.STOPPED, f"not promoted beyond step {trial.step}")
+
+
+def _may_go_on(trial: Trial, study: Study) -> bool:
+    """Whether a trial that did all of its budget has more of its training to do."""
+    full, budget = study.max_steps, trial.budget
+    known = study.objective.loss(trial.curves.get(study.objective.name)) is not None
+    below = full is not None and budget is not None and budget < full
+    return below and known and trial.kind.judged
+
+
 def _completed(trial: Trial, study: Study) -> Trial:
+    if _may_go_on(trial, study):
+        return closed(trial, State.PAUSED, f"paused at step {trial.step}")
     for metric in _needed(study):
         curve = trial.curves.get(metric)
         if curve is None or not len(curve):

@@ -220,7 +220,7 @@ def _simulate(
     study = Study("simulated", "Does it end?", _METRIC, space, trials=20, max_steps=9)
     trials: list[Trial] = []
     for turn in range(1000):
-        history = History(space, _METRIC, trials, max_steps=9)
+        history = History(space, _METRIC, trials, max_steps=9, planned=20)
         choice = scheduler.next(history, trial_rng(study, turn))
         same = scheduler.next(history, trial_rng(study, turn))
         _require(choice == same, f"the same question, two answers: {choice}, {same}")
@@ -229,7 +229,8 @@ def _simulate(
         number = choice.number if isinstance(choice, Resume) else len(trials)
         if isinstance(choice, Start):
             params = choice.params or {"x": (number * 0.618) % 1}
-            trials.append(Trial(number, params, index=number))
+            note = choice.note
+            trials.append(Trial(number, params, index=number, scheduler_note=note))
         budget = 9 if choice.budget is None else choice.budget
         begun = replace(trials[number], state=State.RUNNING, budget=budget)
         trials[number] = _trained(

@@ -1,7 +1,19 @@
 """ASK how far each trial runs: which to start, to continue, to pause, to stop."""
 
+from .asha import Asha, AshaStop
 from .base import Resume, Scheduler, Start, Verdict
 from .full import Full
+from .halving import SuccessiveHalving
 from .median import Median
 
-__all__ = ["Full", "Median", "Resume", "Scheduler", "Start", "Verdict"]
+__all__ = [
+    "Asha",
+    "AshaStop",
+    "Full",
+    "Median",
+    "Resume",
+    "Scheduler",
+    "Start",
+    "SuccessiveHalving",
+    "Verdict",
+]

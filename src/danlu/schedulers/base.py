@@ -69,7 +69,8 @@ class Scheduler(ABC):
     def next(self, history: History, rng: Generator) -> Start | Resume | None:
         """What to do with a free slot; None waits for running trials.
 
-        When None comes while nothing runs, the study is done.
+        `history` is one arm of the study: each is asked about on its own. When None
+        comes while nothing runs, the study is done, and those still paused are stopped.
         """
 
     @abstractmethod
