@@ -35,6 +35,8 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "asha": schedulers.Asha,
     "asha_stop": schedulers.AshaStop,
     "successive_halving": schedulers.SuccessiveHalving,
+    "hyperband": schedulers.Hyperband,
+    "async_hyperband": schedulers.AsyncHyperband,
 }
 
 

@@ -15,10 +15,20 @@ from danlu.client import LiveTrial
 from danlu.executors import Inline
 from danlu.project import Project
 from danlu.samplers import Grid
-from danlu.schedulers import Asha, AshaStop, SuccessiveHalving
+from danlu.schedulers import (
+    Asha,
+    AshaStop,
+    AsyncHyperband,
+    Hyperband,
+    SuccessiveHalving,
+)
 from tests.studies import bowl
 
-PAUSING = pytest.mark.parametrize("scheduler", [Asha(), SuccessiveHalving()], ids=str)
+PAUSING = pytest.mark.parametrize(
+    "scheduler",
+    [Asha(), SuccessiveHalving(), Hyperband(), AsyncHyperband()],
+    ids=lambda own: type(own).__name__,
+)
 
 
 @pytest.fixture
