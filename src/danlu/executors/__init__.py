@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .limits import Limits as Limits
     from .local import Local as Local
     from .ray import Ray as Ray
+    from .simulated import Recording as Recording
+    from .simulated import Simulated as Simulated
     from .slurm import Slurm as Slurm
 
 _HOMES = {
@@ -28,7 +30,9 @@ _HOMES = {
     "Local": "local",
     "Outcome": "base",
     "Ray": "ray",
+    "Recording": "simulated",
     "Reported": "base",
+    "Simulated": "simulated",
     "Slurm": "slurm",
 }
 __all__ = [
@@ -41,7 +45,9 @@ __all__ = [
     "Local",
     "Outcome",
     "Ray",
+    "Recording",
     "Reported",
+    "Simulated",
     "Slurm",
 ]
 
