@@ -53,6 +53,7 @@ LAYERS = {
     "cleanup": 4,
     "interrupts": 4,
     "loop": 4,
+    "replay": 4,
     "project": 4,
     "decide": 4,
     "presets": 4,
