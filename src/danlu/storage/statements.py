@@ -201,9 +201,11 @@ NEWS = union_all(
     .where(curves.c.version > _AFTER),
 )
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
+# By their versions, which the index has; else SQLite would look at the whole study.
 STRETCHES = (
     select(curves.c.version, curves.c.points)
-    .where(_THIS_CURVE)
+    .where(curves.c.study_id == _STUDY)
+    .where(curves.c.version.in_(select(curves.c.version).where(_THIS_CURVE)))
     .order_by(curves.c.version)
 )
 
