@@ -32,6 +32,9 @@ _SAMPLERS: Mapping[str, type[Sampler]] = {
 _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "full": schedulers.Full,
     "median": schedulers.Median,
+    "percentile": schedulers.Percentile,
+    "patience": schedulers.Patience,
+    "threshold": schedulers.Threshold,
     "asha": schedulers.Asha,
     "asha_stop": schedulers.AshaStop,
     "successive_halving": schedulers.SuccessiveHalving,

@@ -5,7 +5,9 @@ from .base import Resume, Scheduler, Start, Verdict
 from .full import Full
 from .halving import SuccessiveHalving
 from .hyperband import AsyncHyperband, Hyperband
-from .median import Median
+from .patience import Patience
+from .percentile import Median, Percentile
+from .threshold import Threshold
 
 __all__ = [
     "Asha",
@@ -14,9 +16,12 @@ __all__ = [
     "Full",
     "Hyperband",
     "Median",
+    "Patience",
+    "Percentile",
     "Resume",
     "Scheduler",
     "Start",
     "SuccessiveHalving",
+    "Threshold",
     "Verdict",
 ]
