@@ -11,6 +11,7 @@ from numpy.random import Generator, SeedSequence, default_rng
 from . import recipes, settle
 from .auto import Auto
 from .errors import StudyError
+from .executors.clones import Clones
 from .history import History
 from .memory import Memory
 from .owner import host
@@ -28,11 +29,15 @@ _KIND_SEEDS: Mapping[Kind, int] = {Kind.SEARCH: 0, Kind.BASELINE: 1, Kind.CONFIR
 
 @dataclass
 class Asker:
-    """Asks for the trials of one study on behalf of one process."""
+    """Asks for the trials of one study on behalf of one process.
+
+    With `clones` a new trial gets a copy of its parent's checkpoint, if it has one.
+    """
 
     memory: Memory
     storage: Storage
     claim: Claim
+    clones: Clones | None = None
     exhausted: bool = field(default=False, init=False)
     _nothing_at: int | None = field(default=None, init=False)
 
@@ -60,7 +65,7 @@ class Asker:
             return self._filled(reserved, choice)
         if holding.kind is Kind.BASELINE and self.memory.study.baseline is not None:
             return self._filled_baseline(reserved)
-        self.storage.release(self.memory.study_id, holding.number)
+        self._release(holding.number)
         return None
 
     def _from_queue(self) -> Trial | None:
@@ -79,13 +84,19 @@ class Asker:
 
     def _from_scheduler(self) -> Trial | None:
         choice = self._choice(closed=self.exhausted)
-        if isinstance(choice, Start) and not self.exhausted:
+        for _ in range(MOST_ASKS):
+            if not isinstance(choice, Start) or self.exhausted:
+                break
             study_id, limit = self.memory.study_id, self.memory.study.trials
             reserved = self.storage.reserve(study_id, Kind.SEARCH, self.claim, limit)
             trial = None if reserved is None else self._filled(reserved, choice)
             if trial is not None:
                 return trial
-            choice = self._choice(closed=True)  # there is no new trial to be had
+            # Either there is no new trial to be had, or another process was first.
+            closed = reserved is None or self.exhausted
+            choice = self._choice(closed=closed)
+            if closed:
+                break
         if isinstance(choice, Resume):
             return self._started(self.memory.trial(choice.number), choice.budget)
         return None
@@ -106,7 +117,8 @@ class Asker:
             choice = self.scheduler.next(history, rng)
             if isinstance(choice, Resume):
                 return choice
-            if arm == turn or self.sampler.exhaustive:
+            is_complete = choice is not None and choice.params is not None
+            if arm == turn or self.sampler.exhaustive or is_complete:
                 fallback = fallback or choice
         return fallback
 
@@ -156,22 +168,74 @@ class Asker:
         return self._written(reserved, Kind.BASELINE, Start(params=params))
 
     def _filled(self, reserved: Reserved, start: Start) -> Trial | None:
-        """A search trial with its params; None when there is nothing left to try."""
+        """A search trial with its params; None when there is nothing left to try.
+
+        None also when its parent does not stand still, or has this child already.
+        """
         if self.sampler.adaptive:
             self.memory.refresh()  # all with smaller numbers that are known by now
         try:
-            suggestion = self._suggested(reserved, start)
+            is_late = not self._cloned(reserved, start)
+            suggestion = None if is_late else self._suggested(reserved, start)
             if suggestion is not None:
                 params = self.memory.study.search_space.admit(suggestion.params)
         except BaseException:
-            self.storage.release(self.memory.study_id, reserved.number)
+            self._release(reserved.number)
             raise
         if suggestion is None:
-            self.storage.release(self.memory.study_id, reserved.number)
-            self.exhausted = True
+            self._release(reserved.number)
+            self.exhausted |= not is_late
             return None
         chosen = replace(start, params=params)
         return self._written(reserved, Kind.SEARCH, chosen, suggestion)
+
+    def _cloned(self, reserved: Reserved, start: Start) -> bool:
+        """Whether the new trial has its parent's checkpoint, as it is at its step.
+
+        Every start of the parent raises its attempt: the same one before and after says
+        that nothing has written to the checkpoint meanwhile.
+
+        Raises:
+            StudyError: there is no checkpoint, or the parent runs.
+        """
+        if self.clones is None:
+            return True
+        self.clones.drop(reserved.number)  # what a crash has left there
+        if start.parent is None:
+            return True
+        parent = self.memory.trial(start.parent)
+        if parent.state is State.RUNNING:
+            raise StudyError(
+                f"{type(self.scheduler).__name__} wants a copy of trial "
+                f"{parent.number} while it runs: only one that rests can be copied"
+            )
+        if not self.clones.take(parent.number, reserved.number):
+            raise StudyError(
+                f"trial {parent.number} has no checkpoint for another trial to go on "
+                f"from: {type(self.scheduler).__name__} needs a program that saves one "
+                "(trial.checkpoints) before it reports a step"
+            )
+        self.memory.refresh()
+        now = self.memory.trial(start.parent)
+        stood_still = (now.attempt, now.state) == (parent.attempt, parent.state)
+        return stood_still and self._is_wanted(start)
+
+    def _is_wanted(self, start: Start) -> bool:
+        """Whether no other process has started the same child meanwhile."""
+        memory = self.memory
+        arm = memory.arm_of(start.parent or 0)
+        return not any(
+            trial.parent is not None
+            and trial.scheduler_note == start.note
+            and memory.arm_of(trial.parent) == arm
+            for trial in memory.history().trials
+        )
+
+    def _release(self, number: int) -> None:
+        """Gives a number back, without a checkpoint that was copied for it."""
+        if self.clones is not None:
+            self.clones.drop(number)
+        self.storage.release(self.memory.study_id, number)
 
     def _suggested(self, reserved: Reserved, start: Start) -> Suggestion | None:
         """The arms are asked in turn, each about its own space and trials."""
@@ -205,6 +269,7 @@ class Asker:
             index=reserved.index,
             budget=study.max_steps if start.budget is None else start.budget,
             parent=start.parent,
+            first_step=self._first_step(start.parent),
             seed=trial_seed(study, kind, reserved.number),
             sampler_note=suggestion.note if suggestion else {},
             scheduler_note=start.note,
@@ -214,6 +279,9 @@ class Asker:
         self.storage.fill(self.memory.study_id, trial)
         self.memory.keep(trial)
         return trial
+
+    def _first_step(self, parent: int | None) -> int:
+        return 0 if parent is None else self.memory.trial(parent).step
 
 
 def _searched(history: History) -> int:

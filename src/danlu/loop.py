@@ -12,6 +12,7 @@ from . import settle
 from .ask import Asker
 from .errors import ExecutorError, StorageError, StudyHalted
 from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
+from .executors.clones import Clones
 from .history import History
 from .interrupts import END, Interrupts
 from .memory import Memory
@@ -72,7 +73,7 @@ class Loop:
         self._folder = folder
         self._watch = watch
         self._claim = Claim(this_owner(uuid4().hex), LEASE_S)
-        self._asker = Asker(memory, storage, self._claim)
+        self._asker = Asker(memory, storage, self._claim, Clones(folder))
         self._running: dict[int, Trial] = {}
         self._ending: dict[int, tuple[State, str]] = {}
         self._interrupted: set[int] = set()

@@ -40,6 +40,9 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "successive_halving": schedulers.SuccessiveHalving,
     "hyperband": schedulers.Hyperband,
     "async_hyperband": schedulers.AsyncHyperband,
+    "pbt": schedulers.Pbt,
+    "pb2": schedulers.Pb2,
+    "scheduled": schedulers.Scheduled,
 }
 
 

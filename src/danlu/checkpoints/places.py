@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -91,6 +91,14 @@ class Place(ABC):
         """Removes a file or a folder, if it is there."""
 
     @abstractmethod
+    def copy_to(self, other: str, without: Collection[str] = ()) -> bool:
+        """Whether there was anything to copy to `other`, a place of the same kind.
+
+        Nothing may write here meanwhile. What is half saved, and the names `without`,
+        are left out.
+        """
+
+    @abstractmethod
     def sizes(self) -> Iterator[int]:
         """The bytes of every file."""
 
@@ -151,6 +159,18 @@ class _Folder(Place):
 
     def remove(self, name: str) -> None:
         _remove(self._folder / name)
+
+    def copy_to(self, other: str, without: Collection[str] = ()) -> bool:
+        target = Path(other.removeprefix("file://"))
+        target.mkdir(parents=True, exist_ok=True)
+        names = _copied_names(self.names(), without)
+        for name in names:
+            partial = target / f"{PARTIAL}{name}"
+            _copy(self._folder / name, partial)
+            _sync(partial)
+            os.rename(partial, target / name)
+        _sync_one(target)
+        return bool(names)
 
     def sizes(self) -> Iterator[int]:
         yield from disk_sizes(self._folder)
@@ -224,6 +244,16 @@ class _Remote(Place):
         with suppress(FileNotFoundError):
             self._files.rm(f"{self._root}/{name}", recursive=True)
 
+    def copy_to(self, other: str, without: Collection[str] = ()) -> bool:
+        target = self._files._strip_protocol(other.rstrip("/"))
+        names = _copied_names(self.names(), without)
+        for name in names:
+            for path in self._files.find(f"{self._root}/{name}"):
+                copy = f"{target}{path.removeprefix(self._root)}"
+                self._make(copy.rpartition("/")[0])
+                self._files.cp_file(path, copy)
+        return bool(names)
+
     def _make(self, folder: str) -> None:
         """Makes a folder, but no bucket: a name that is not there is mistyped."""
         bucket = folder.partition("/")[0]  # empty where paths begin with a slash
@@ -268,6 +298,19 @@ def disk_sizes(folder: Path) -> Iterator[int]:
             yield getattr(facts, "st_blocks", 0) * 512 or facts.st_size
 
 
+def _copied_names(names: list[str], without: Collection[str]) -> list[str]:
+    """What is copied, in order: checkpoints before the entries that make them count."""
+    kept = [n for n in names if n not in without and not n.startswith(PARTIAL)]
+    return sorted(kept, key=lambda name: (name.endswith(".json"), name))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
 def _written(write: Callable[[Path], object], path: Path) -> dict[str, list[int | str]]:
     """What `write` has written, file by file."""
     _remove(path)
@@ -309,8 +352,10 @@ def _sync(path: Path) -> None:
     """Has the disk hold a file, or a folder with all that is in it."""
     if path.is_dir():
         for inner in path.rglob("*"):
-            _sync_one(inner)
-    _sync_one(path)
+            if not inner.is_symlink():
+                _sync_one(inner)
+    if not path.is_symlink():
+        _sync_one(path)
 
 
 def _sync_one(path: Path) -> None:

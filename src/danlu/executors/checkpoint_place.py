@@ -95,19 +95,19 @@ def has_checkpoint(launch: Launch) -> bool:
         return True
     if launch.checkpoints is None:
         return False
-    with _told(launch.checkpoints):
-        return _is_used(place_of(launch.checkpoints))
+    with told(launch.checkpoints):
+        return is_used(place_of(launch.checkpoints))
 
 
 def _take(launch: Launch, place: str) -> None:
     """Marks the place as the trial's; it must not go on from what another one saved."""
     trial = launch.trial
     own = json.dumps({"params": dict(trial.params), "seed": trial.seed}).encode()
-    with _told(place):
+    with told(place):
         there = place_of(place)
-        mark, is_used = there.read(MARK), _is_used(there)
+        mark, has_files = there.read(MARK), is_used(there)
         is_mine = mark == own and trial.attempt > 1
-        if mark not in (None, own) or (is_used and not is_mine):
+        if mark not in (None, own) or (has_files and not is_mine):
             raise ExecutorError(
                 f"{place} is taken by another study of the name {launch.study!r}: "
                 "choose another place, or remove what is there"
@@ -115,12 +115,13 @@ def _take(launch: Launch, place: str) -> None:
         there.write(MARK, own)
 
 
-def _is_used(place: Place) -> bool:
+def is_used(place: Place) -> bool:
+    """Whether there is anything at a place but the mark of whose it is."""
     return any(name != MARK for name in place.names())
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
+def told(place: str) -> Iterator[None]:
     """Tells what is wrong with a place; each kind of store has errors of its own."""
     try:
         yield

@@ -6,7 +6,10 @@ from .full import Full
 from .halving import SuccessiveHalving
 from .hyperband import AsyncHyperband, Hyperband
 from .patience import Patience
+from .pb2 import Pb2
+from .pbt import Pbt
 from .percentile import Median, Percentile
+from .scheduled import Scheduled
 from .threshold import Threshold
 
 __all__ = [
@@ -17,8 +20,11 @@ __all__ = [
     "Hyperband",
     "Median",
     "Patience",
+    "Pb2",
+    "Pbt",
     "Percentile",
     "Resume",
+    "Scheduled",
     "Scheduler",
     "Start",
     "SuccessiveHalving",

@@ -17,8 +17,8 @@ from ..trial import Note, Trial
 class Start:
     """Start a new trial and let it run to step `budget` (None: the full length).
 
-    `params` None leaves the choice to the sampler. With `parent` the trial begins from
-    a copy of that trial's checkpoint.
+    `params` None leaves the choice to the sampler. With `parent`, a trial that is
+    paused or has ended, it begins from a copy of that trial's checkpoint, at its step.
 
     >>> import danlu
     >>> danlu.Start(budget=9).params is None

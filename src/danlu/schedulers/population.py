@@ -1,0 +1,178 @@
+"""A population that trains in generations: who goes on, and who is replaced by whom.
+
+What PBT and PB2 have in common (Jaderberg et al., 2017; Parker-Holder et al., 2020).
+A member is trained by one trial after another: when it is replaced, a new trial begins
+from a copy of its parent's checkpoint. All members are paused at the end of a
+generation, so that they are compared at the same step, and parents stand still while
+they are copied. Fewer slots than members take turns. Everything is read from the
+history, so nothing is lost in a crash.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..errors import StudyError
+from ..history import History
+from ..trial import State, Trial
+from .base import Resume, Start
+from .rungs import at_rung, full_length
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The member `number` is to be replaced by a child of one of `parents` at `step`.
+
+    The child's first budget is `budget`, and its note `note`.
+    """
+
+    number: int
+    step: int
+    budget: int
+    parents: tuple[Trial, ...]
+
+    @property
+    def note(self) -> dict[str, int]:
+        """Which member the child trains, and since when."""
+        return {"member": self.number, "step": self.step}
+
+
+@dataclass(frozen=True)
+class Population:
+    """`size` members, of which the last `share` are replaced after `interval` steps.
+
+    `name` is the scheduler's, for errors.
+    """
+
+    name: str
+    size: int
+    interval: int | None
+    share: float
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 2:
+            raise StudyError(f"{self.name} needs population >= 2, got {self.size!r}")
+        if self.interval is not None and self.interval < 1:
+            raise StudyError(f"{self.name} needs interval >= 1, got {self.interval!r}")
+        if not 0 < self.share <= 0.5:
+            raise StudyError(f"{self.name} needs 0 < share <= 0.5, got {self.share!r}")
+
+    def steps(self, history: History) -> int:
+        """The length of a generation.
+
+        By default a twentieth of the full length: many changes of the params, and long
+        enough for each to show.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        length = full_length(self.name, history)
+        return self.interval or math.ceil(length / 20)
+
+    def next(self, history: History) -> Start | Resume | Replacement | None:
+        """What a free slot does: begin a member, replace one, or let one go on.
+
+        None while a generation is not complete, and when all is done. Those who are to
+        be replaced come first, so that their parents are copied where they stand.
+        """
+        interval, length = self.steps(history), full_length(self.name, history)
+        latest = members(history)
+        may_start = has_trials_left(history)
+        if may_start and len(latest) < self.size:
+            number = next(n for n in range(self.size) if n not in latest)
+            return Start(min(interval, length), note={"member": number, "step": 0})
+        alive = [trial for trial in latest.values() if not trial.state.ended]
+        if not alive:
+            return self._anew(latest, min(interval, length)) if may_start else None
+        step = min(trial.budget or length for trial in alive)
+        resting = [trial for trial in alive if (trial.budget or length) == step]
+        if not all(at_rung(trial, step) for trial in resting):
+            return None
+        budget = min(step + interval, length)
+        found = self._replacement(history, step, budget) if may_start else None
+        return found or Resume(min(trial.number for trial in resting), budget)
+
+    def _replacement(
+        self, history: History, step: int, budget: int
+    ) -> Replacement | None:
+        """The next member to be replaced at the end of the generation, None if none."""
+        latest, ranked = members(history), standing(history, step)
+        count = min(max(1, int(self.share * len(ranked))), len(ranked) // 2)
+        for place, (loss, trial) in enumerate(ranked):
+            is_last = place >= len(ranked) - count
+            if latest[member_of(trial)] is not trial:
+                continue  # it is replaced already
+            is_dead = not _came_to(trial, step)
+            if not (is_dead or (is_last and at_rung(trial, step))):
+                continue
+            parents = tuple(
+                parent
+                for better, parent in ranked[:count]
+                if better < loss and at_rung(parent, step)
+            )
+            if parents:
+                return Replacement(member_of(trial), step, budget, parents)
+        return None
+
+    def _anew(self, latest: dict[int, Trial], budget: int) -> Start | None:
+        """A member begun anew when none is left alive, None if some have succeeded."""
+        if any(trial.state is State.COMPLETED for trial in latest.values()):
+            return None
+        oldest = min(latest.values(), key=lambda trial: trial.number)
+        return Start(budget, note={"member": member_of(oldest), "step": 0})
+
+
+def members(history: History) -> dict[int, Trial]:
+    """The trial that trains each member now, by the member's number."""
+    found: dict[int, Trial] = {}
+    for trial in history.trials:
+        if trial.kind.judged and "member" in trial.scheduler_note:
+            found[member_of(trial)] = trial
+    return found
+
+
+def member_of(trial: Trial) -> int:
+    """The member that a trial trains."""
+    return int(trial.scheduler_note["member"])
+
+
+def standing(history: History, step: int) -> list[tuple[float, Trial]]:
+    """Who trained each member up to `step`, with the loss there, best first.
+
+    A trial that died on the way has the loss inf.
+    """
+    came: dict[int, Trial] = {}
+    for trial in history.trials:
+        note = trial.scheduler_note
+        if trial.kind.judged and "member" in note and int(note["step"]) < step:
+            came[member_of(trial)] = trial
+    ranked = [(loss_at(history, trial, step), trial) for trial in came.values()]
+    return sorted(ranked, key=lambda own: (own[0], own[1].number))
+
+
+def loss_at(history: History, trial: Trial, step: int) -> float:
+    """The loss of a trial as it is at `step`, inf where it has none.
+
+    The last value and not the best one: it is the checkpoint there that is copied.
+    """
+    curve = trial.curves.get(history.metric.name)
+    if curve is None or not _came_to(trial, step):
+        return math.inf
+    values = curve.until(step).values
+    if not len(values) or not math.isfinite(values[-1]):
+        return math.inf
+    return float(-values[-1] if history.metric.maximize else values[-1])
+
+
+def has_trials_left(history: History) -> bool:
+    """Whether the study has trials left for new members and children."""
+    searched = sum(trial.kind.judged for trial in history.trials)
+    return history.planned is None or searched < history.planned
+
+
+def _came_to(trial: Trial, step: int) -> bool:
+    """Whether a trial was alive at `step`."""
+    if not trial.state.ended or trial.state is State.COMPLETED:
+        return True
+    return (trial.budget or step) > step
