@@ -282,12 +282,19 @@ def _standing(metric: Metric, at: int, trial: Trial) -> float | None:
     return math.inf if loss is None else loss
 
 
-def _losses(metric: Metric, first: int, trial: Trial) -> list[float]:
+def _losses(metric: Metric, first: int, trial: Trial) -> Array:
     """The loss up to each of the _BLOCK steps from `first` on, nan without one."""
-    known = [math.nan] * _BLOCK
-    for place in range(min(trial.step - first + 1, _BLOCK)):
-        loss = _loss(metric, first + place, trial)
-        known[place] = math.nan if loss is None else loss
+    known = np.full(_BLOCK, math.nan)
+    curve, count = trial.curves.get(metric.name), min(trial.step - first + 1, _BLOCK)
+    if curve is None or not len(curve) or count <= 0:
+        return known
+    steps = np.arange(first, first + count)
+    if metric.at == "last":
+        losses = [_loss(metric, step, trial) for step in steps.tolist()]
+        known[:count] = [math.nan if loss is None else loss for loss in losses]
+    else:
+        bests = curve.bests_until(steps, metric.maximize)
+        known[:count] = -bests if metric.maximize else bests
     return known
 
 

@@ -129,6 +129,19 @@ class Curve:
         bests = self._highest if maximize else self._lowest
         return float(bests[count - 1]) if count else math.nan
 
+    def bests_until(
+        self, steps: NDArray[np.int64], maximize: bool
+    ) -> NDArray[np.float64]:
+        """`best_until` of each of `steps` (n,), which rise."""
+        counts = self.steps.searchsorted(steps, side="right")
+        bests = self._highest if maximize else self._lowest
+        if not counts[-1]:
+            return np.full(len(steps), math.nan)
+        found = bests[counts - 1]
+        if not counts[0]:
+            found[counts == 0] = math.nan
+        return found
+
     @cached_property
     def _lowest(self) -> NDArray[np.float64]:
         return np.fmin.accumulate(self._finite)  # skips nan
