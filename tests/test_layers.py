@@ -30,6 +30,7 @@ LAYERS = {
     "storage.base": 1,
     "analysis.base": 1,
     "analysis.groups": 2,
+    "analysis.schedule": 2,
     "schedulers.rungs": 1,  # what is common to those that promote from rung to rung
     "schedulers.population": 1,  # the same for those that train in generations
     "schedulers.explore": 1,

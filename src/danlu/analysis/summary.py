@@ -19,6 +19,7 @@ from ..storage.base import Note
 from ..study import Study
 from ..trial import Kind, State, Trial
 from .groups import Group, groups
+from .schedule import Stretch, schedule_of
 
 TOP_ROWS = 10  # rows of the table of the best
 LEADING = 5  # trials whose curves are worth a color of their own
@@ -118,7 +119,8 @@ class Summary:
 
     `rows` are the search trials by number, `others` the baseline and confirm trials.
     `leading` are the few best search trials with their curves, `rest` the others. `why`
-    is the sampler's reason for its last choice, empty where it gives none.
+    is the sampler's reason for its last choice, empty where it gives none. `schedule`
+    is that of the best trial, empty where its params were the same from step 0 on.
     """
 
     study: Study
@@ -136,6 +138,7 @@ class Summary:
     ended_s: float | None
     notes: tuple[Note, ...] = ()
     why: str = ""
+    schedule: tuple[Stretch, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -222,7 +225,13 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         ended_s=ended,
         notes=tuple(notes),
         why=_why(search),
+        schedule=_schedule(history, ranked),
     )
+
+
+def _schedule(history: History, ranked: Sequence[Trial]) -> tuple[Stretch, ...]:
+    found = schedule_of(history, ranked[0].number) if ranked else ()
+    return found if len(found) > 1 else ()
 
 
 def _why(search: Sequence[Trial]) -> str:

@@ -39,6 +39,8 @@ def trial() -> None:
 @PROJECT
 def show(number_: int, study: str | None, as_json: bool, place: str | None) -> None:
     """What trial N is: params, state, metrics, times, files."""
+    from ..analysis import schedule_of
+
     with existing(place) as project:
         found, history, one = _found(project, study, number_)
         folder = project.trial_folder(found, number_)
@@ -52,6 +54,8 @@ def show(number_: int, study: str | None, as_json: bool, place: str | None) -> N
             }
             for name, curve in one.curves.items()
         }
+        stretches = schedule_of(history, number_)
+        document["schedule"] = [stretch.to_json() for stretch in stretches]
         show_json("trial", {"study": found.name, **document})
         return
     click.echo("\n".join(_lines(found, history, one, folder)))
@@ -145,8 +149,22 @@ def _lines(study: Study, history: History, one: Trial, folder: Path) -> Iterator
     for param, value in one.params.items():
         shown = repr(value) if isinstance(value, float) else value
         yield f"  {param} = {shown}"
+    yield from _schedule_lines(history, one)
     yield f"time     {_moment(one.started_s)} to {_moment(one.ended_s)}, on {one.host}"
     yield f"files    {folder}"
+
+
+def _schedule_lines(history: History, one: Trial) -> Iterator[str]:
+    """By which params the trial's checkpoint was trained, if not by its own alone."""
+    from ..analysis import schedule_of
+    from ..report.schedule import schedule_rows
+    from ..report.terminal import table
+
+    if one.parent is None:
+        return
+    yield f"parent   #{one.parent}, from its checkpoint at step {one.first_step}"
+    yield "schedule"
+    yield from table(schedule_rows(schedule_of(history, one.number)))
 
 
 def _moment(seconds: float | None) -> str:

@@ -139,6 +139,8 @@ def trial_json(study: Study, history: History, trial: Trial) -> dict[str, Any]:
         "params": dict(trial.params),
         "seed": trial.seed,
         "attempt": trial.attempt,
+        "parent": trial.parent,
+        "first_step": trial.first_step,
         "reason": trial.reason,
         "started_s": trial.started_s,
         "ended_s": trial.ended_s,

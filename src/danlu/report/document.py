@@ -40,6 +40,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "states": {str(state): count for state, count in summary.states.items()},
         "kinds": {str(kind): count for kind, count in summary.kinds.items()},
         "best": _row(summary.best),
+        "schedule": [stretch.to_json() for stretch in summary.schedule],
         "top": [_row(row) for row in summary.top],
         "baseline": _baseline(summary),
         "gain": _number(summary.gain),

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from ..analysis.summary import Row, Summary
 from . import figures, words
 from .curves import Panel, panels
+from .schedule import changing, schedule_plot, schedule_rows
 
 SIZES = (640, 360)  # figures are drawn for wide and narrow pages: text stays readable
 MOST_ROWS = 500  # of the table of all trials
@@ -38,6 +39,12 @@ def html(summary: Summary) -> str:
         strips=[(axis, figures.strip(summary, axis)) for axis in summary.axes],
         progress=_both(figures.progress_plot(summary, width) for width in SIZES),
         curves=[(panel, _curves(summary, panel)) for panel in panels(summary)],
+        schedule=schedule_rows(summary.schedule),
+        schedules=[
+            _both(schedule_plot(summary, name, width) for width in SIZES)
+            for name, values in changing(summary.schedule).items()
+            if values is not None
+        ],
         shown=len(figures.shown(summary)),
         listed=listed(summary),
     )

@@ -12,6 +12,7 @@ from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
 from . import words
+from .schedule import changing, schedule_rows
 from .words import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -34,7 +35,18 @@ def text(summary: Summary, width: int = 100, color: bool = False) -> str:
     Question: Which x?
     """
     page = _Page(max(width, NARROWEST), color)
-    parts = (_head, _lead, _top, _arms, _space, _curves, _groups, _notes, _foot)
+    parts = (
+        _head,
+        _lead,
+        _schedule,
+        _top,
+        _arms,
+        _space,
+        _curves,
+        _groups,
+        _notes,
+        _foot,
+    )
     blocks = ("\n".join(part(summary, page)) for part in parts)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -91,6 +103,19 @@ def _lead(summary: Summary, page: _Page) -> Iterator[str]:
     yield from page.wrap(words.against_baseline(summary), "  ")
     for line in page.wrap(words.caveat(summary), "  "):
         yield page.style(line, "yellow")
+
+
+def _schedule(summary: Summary, page: _Page) -> Iterator[str]:
+    if not summary.schedule:
+        return
+    best = summary.schedule[-1].trial
+    yield page.style(f"Schedule of trial #{best}", "bold")
+    lines = table(schedule_rows(summary.schedule))
+    yield from (page.cut(line) for line in lines)
+    for name, values in changing(summary.schedule).items():
+        if values is not None:
+            ends = f"{words.number(values.values[0])} to {words.number(values.last)}"
+            yield page.cut(f"  {printable(name)}  {sparkline(values)}  {ends}")
 
 
 def _top(summary: Summary, page: _Page) -> Iterator[str]:
