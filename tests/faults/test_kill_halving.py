@@ -14,7 +14,7 @@ from danlu.trial import Trial
 from tests.faults.halving_study import STUDY
 
 SCRIPT = Path(__file__).with_name("halving_study.py")
-KILLS_S = (1.2, 1.6, 2.0)  # after the start; a run that is left alone takes about 3 s
+KILLS_S = (1.0, 1.2, 1.4)  # after the start; left alone it takes about 3 s
 
 
 def undisturbed() -> list[tuple[int, State]]:
