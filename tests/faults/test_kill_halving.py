@@ -14,7 +14,8 @@ from danlu.trial import Trial
 from tests.faults.halving_study import STUDY
 
 SCRIPT = Path(__file__).with_name("halving_study.py")
-KILLS_S = (1.0, 1.2, 1.4)  # after the start; left alone it takes about 3 s
+KILLS = (4, 11, 16)  # once so many of the 21 steps have been reported
+PATIENCE_S = 60.0
 
 
 def undisturbed() -> list[tuple[int, State]]:
@@ -29,10 +30,19 @@ def undisturbed() -> list[tuple[int, State]]:
     return [(trial.step, trial.state) for trial in history.trials]
 
 
+def reported(folder: Path) -> int:
+    """How many reports all trials have written."""
+    files = folder.rglob("reports.jsonl")
+    return sum(len(file.read_text().splitlines()) for file in files)
+
+
 def test_the_same_trials_are_promoted_after_three_kills(tmp_path: Path) -> None:
-    for wait_s in KILLS_S:
+    for steps in KILLS:
         process = subprocess.Popen([sys.executable, SCRIPT, tmp_path])
-        time.sleep(wait_s)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while reported(tmp_path) < steps and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        assert process.poll() is None
         process.kill()
         process.wait()
     subprocess.run([sys.executable, SCRIPT, tmp_path], check=True, timeout=120)
@@ -41,5 +51,5 @@ def test_the_same_trials_are_promoted_after_three_kills(tmp_path: Path) -> None:
         history = project.history("halving")
 
     assert undisturbed() == [(trial.step, trial.state) for trial in history.trials]
-    steps = [trial.curves["loss"].steps.tolist() for trial in history.trials]
-    assert all(own == list(range(1, own[-1] + 1)) for own in steps)
+    curves = [trial.curves["loss"].steps.tolist() for trial in history.trials]
+    assert all(own == list(range(1, own[-1] + 1)) for own in curves)
