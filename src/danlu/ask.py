@@ -175,14 +175,15 @@ class Asker:
         if self.sampler.adaptive:
             self.memory.refresh()  # all with smaller numbers that are known by now
         try:
-            is_late = not self._cloned(reserved, start)
-            suggestion = None if is_late else self._suggested(reserved, start)
+            is_cloned = self._cloned(reserved, start)
+            suggestion = self._suggested(reserved, start) if is_cloned else None
+            is_late = not (is_cloned and self._is_wanted(start))
             if suggestion is not None:
                 params = self.memory.study.search_space.admit(suggestion.params)
         except BaseException:
             self._release(reserved.number)
             raise
-        if suggestion is None:
+        if suggestion is None or is_late:
             self._release(reserved.number)
             self.exhausted |= not is_late
             return None
@@ -217,19 +218,15 @@ class Asker:
             )
         self.memory.refresh()
         now = self.memory.trial(start.parent)
-        stood_still = (now.attempt, now.state) == (parent.attempt, parent.state)
-        return stood_still and self._is_wanted(start)
+        return (now.attempt, now.state) == (parent.attempt, parent.state)
 
     def _is_wanted(self, start: Start) -> bool:
-        """Whether no other process has started the same child meanwhile."""
-        memory = self.memory
-        arm = memory.arm_of(start.parent or 0)
-        return not any(
-            trial.parent is not None
-            and trial.scheduler_note == start.note
-            and memory.arm_of(trial.parent) == arm
-            for trial in memory.history().trials
-        )
+        """Whether no other process has begun the same member or child meanwhile."""
+        if start.parent is None and "member" not in start.note:
+            return True
+        self.memory.refresh()
+        choice = self._choice(closed=False)
+        return isinstance(choice, Start) and choice.note == start.note
 
     def _release(self, number: int) -> None:
         """Gives a number back, without a checkpoint that was copied for it."""

@@ -106,3 +106,18 @@ def _check_survival(folder: Path, *, kills: int, within_s: float, **sizes: int) 
         steps = [report.step for report in trial.reports]
         assert steps[-1] == trial.step
         assert steps[0] > trial.first_step
+
+
+def test_two_loops_share_a_population(tmp_path: Path) -> None:
+    population = Population(tmp_path / "shared", slots=2, members=4, steps=12)
+    other = population.start()
+
+    history = population.finish()
+
+    assert other.wait(PATIENCE_S) == 0
+    begun = Counter(
+        (int(trial.scheduler_note["member"]), int(trial.scheduler_note["step"]))
+        for trial in history.trials
+    )
+    assert max(begun.values()) == 1
+    assert Counter(trial.step for trial in history.trials)[12] == 4
