@@ -32,6 +32,7 @@ def main() -> None:
         state = torch.load(saved.path)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        optimizer.param_groups[0]["lr"] = trial.params["lr"]  # a child has its own
         torch.set_rng_state(state["random"])
         first = saved.step + 1
     for epoch in range(first, (trial.budget or EPOCHS) + 1):

@@ -45,13 +45,18 @@ def command_of(language: str, folder: Path) -> Sequence[str]:
     if language == "pytorch":
         pytest.importorskip("torch")
         return [sys.executable, str(PROGRAMS / "train_torch.py")]
+    if language == "population":
+        pytest.importorskip("torch")
+        return [sys.executable, str(PROGRAMS / "train_population.py")]
     needs("g++")
     source, binary = str(PROGRAMS / "train.cpp"), str(folder / "train")
     subprocess.run(["g++", "-std=c++17", "-o", binary, source], check=True)
     return [binary]
 
 
-@pytest.mark.parametrize("language", ["bash", "javascript", "c++", "pytorch"])
+@pytest.mark.parametrize(
+    "language", ["bash", "javascript", "c++", "pytorch", "population"]
+)
 def test_a_program_runs_to_its_budget_and_goes_on_from_its_checkpoint(
     workshop: Any, tmp_path: Path, language: str
 ) -> None:
