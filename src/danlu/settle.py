@@ -167,7 +167,9 @@ def unpromoted(trial: Trial, study: Study) -> Trial:
     broken = violated(trial, study)
     if broken:
         return closed(trial, State.INFEASIBLE, broken)
-    return closed(trial, State.STOPPED, f"not promoted beyond step {trial.step}")
+    is_member = "member" in trial.scheduler_note  # of a population, in a generation
+    why = "replaced after" if is_member else "not promoted beyond"
+    return closed(trial, State.STOPPED, f"{why} step {trial.step}")
 
 
 def _may_go_on(trial: Trial, study: Study) -> bool:

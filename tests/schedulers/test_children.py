@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import danlu
+from danlu import State
+from danlu.analysis import schedule_of
 from danlu.ask import Asker
-from danlu.executors import Inline
+from danlu.checkpoints import Checkpoints
+from danlu.client import LiveTrial
+from danlu.executors import Inline, Local
 from danlu.executors.clones import Clones
 from danlu.project import Project
 from danlu.schedulers import Pbt
-from tests.schedulers.test_pbt import check_lineage, noisy, train
+from tests.schedulers.test_pbt import STEPS, check_lineage, expected_loss, noisy, train
 
 TWO = noisy(Pbt(population=2, interval=10))
 
@@ -86,3 +91,42 @@ def test_a_parent_goes_on_without_disturbing_its_child(project: Project) -> None
     children = [trial for trial in history.trials if trial.parent is not None]
     assert any(by_number[own.parent or 0].step > own.first_step for own in children)
     check_lineage(project, history)
+
+
+def test_checkpoints_kept_elsewhere_are_copied_there(
+    project: Project, tmp_path: Path
+) -> None:
+    executor = Local(train_elsewhere, checkpoints=tmp_path / "root")
+
+    history = project.run(TWO, executor)
+
+    for trial in history.trials:
+        place = tmp_path / "root" / "noisy" / str(trial.number)
+        saved = Checkpoints(place).latest()
+        assert saved is not None
+        trained = [number for number, _ in json.loads(saved.path.read_text())]
+        assert trained == [
+            stretch.trial
+            for stretch in schedule_of(history, trial.number)
+            for _ in range(stretch.from_step, stretch.to_step)
+        ]
+
+
+def test_who_was_replaced_is_told(project: Project) -> None:
+    history = project.run(TWO, Inline(train))
+
+    reasons = {t.reason for t in history.trials if t.state is State.STOPPED}
+    assert reasons
+    assert all(reason.startswith("replaced after step") for reason in reasons)
+
+
+def train_elsewhere(trial: LiveTrial) -> None:
+    """As `train`, with a checkpoint wherever checkpoints are to be kept."""
+    saved = trial.checkpoints.latest()
+    steps = [] if saved is None else json.loads(saved.path.read_text())
+    while len(steps) < (trial.budget or STEPS):
+        steps.append([trial.number, trial.params["lr"]])
+        text = json.dumps(steps)
+        trial.checkpoints.save(len(steps), lambda p, text=text: p.write_text(text))
+        if not trial.report(len(steps), loss=expected_loss([lr for _, lr in steps])):
+            return
