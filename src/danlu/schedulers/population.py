@@ -98,7 +98,7 @@ class Population:
     ) -> Replacement | None:
         """The next member to be replaced at the end of the generation, None if none."""
         latest, ranked = members(history), standing(history, step)
-        count = min(max(1, int(self.share * len(ranked))), len(ranked) // 2)
+        count = min(max(1, round(self.share * len(ranked))), len(ranked) // 2)
         for place, (loss, trial) in enumerate(ranked):
             is_last = place >= len(ranked) - count
             if latest[member_of(trial)] is not trial:
