@@ -88,6 +88,7 @@ APART = """
 import os, subprocess, sys, time
 from pathlib import Path
 import psutil
+import ray
 import danlu
 from danlu.executors import Ray
 from ray.cluster_utils import Cluster
@@ -126,7 +127,15 @@ def kill_one(progress):
 
 killed = []
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-nodes = [begun(cluster.address, name) for name in ("a", "b")]
+ray.init(cluster.address, log_to_driver=False)
+nodes = []
+for name in ("a", "b"):  # one after another: at once they may take the same ports
+    nodes.append(begun(cluster.address, name))
+    deadline_s = time.monotonic() + 60
+    while sum(node["Alive"] for node in ray.nodes()) <= len(nodes):
+        assert time.monotonic() < deadline_s, "a node did not come up"
+        time.sleep(0.1)
+ray.shutdown()
 space = {"x": danlu.Float(-1, 1)}
 study = danlu.Study("apart", "Does it finish?", "loss", space, trials=6)
 bucket = f"file://{own}/bucket"
