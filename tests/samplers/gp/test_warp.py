@@ -38,3 +38,15 @@ def test_what_was_added_and_multiplied_is_taken_away() -> None:
     losses = np.random.default_rng(0).random(20)
 
     assert_allclose(warped(1000 * losses + 5), warped(losses), atol=1e-9)
+
+
+def test_good_losses_stay_apart_when_most_trainings_went_wrong() -> None:
+    losses = np.concatenate((np.linspace(0.1, 0.5, 20), np.full(40, 1e6)))
+
+    assert np.ptp(warped(losses)[:20]) > 0.03
+
+
+def test_the_rest_stays_apart_when_many_are_equally_good() -> None:
+    losses = np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.5])
+
+    assert (np.diff(warped(losses)[3:]) > 0).all()
