@@ -27,8 +27,8 @@ Cells = NDArray[np.intp]
 MOST_CELLS = 64  # whole numbers with more values have kernels wider than a cell
 # Kernels are NARROWER than for smoothing: a single one of evenly spread points is a
 # fifth of the range wide. On 11 tuning tasks, widths from 0.1 to 0.2 were alike after
-# 50 trials. The plain rule (no EVEN_POINTS) was a quarter worse there. Widths that do not
-# depend on the spread were alike, but never converge: on Branin's function they are
+# 50 trials. The plain rule (no EVEN_POINTS) was a quarter worse there. Widths that do
+# not depend on the spread were alike, but never converge: on Branin's function they are
 # still 0.17 above the minimum after 300 trials, these 0.002.
 NARROWER = 0.7
 EVEN_POINTS = 4
