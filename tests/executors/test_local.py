@@ -690,3 +690,14 @@ def test_a_program_that_prints_for_ever_fails_before_it_fills_the_disk(
 
     assert exited.outcome is Outcome.FAILED
     assert exited.reason == "printed more than the limit on its output"
+
+
+def test_a_loop_that_polls_before_its_first_trial_can_start_one_later(
+    workshop: Any,
+) -> None:
+    bench = workshop.bench(["echo", "step=1", "loss=0.5"])
+    bench.executor.open()
+    for _ in range(20):  # until the process server has said that it is ready
+        bench.executor.poll(bench.events.append, 0.1)
+
+    assert bench.run(x=0.5).outcome is Outcome.DONE

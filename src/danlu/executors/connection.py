@@ -32,6 +32,7 @@ class Connection:
         with its:
             self._process = _start(its, self._output, {**os.environ, **variables})
         self._ready = False
+        self._answer: Loaded | None = None
         with suppress(OSError):  # `wait_until_ready` will say that it is dead
             self._wire.send(load)
 
@@ -82,8 +83,13 @@ class Connection:
         Raises:
             EOFError: it is dead.
         """
-        told = self._wire.receive(wait_s)
-        return [message for message in told if not isinstance(message, Loaded)]
+        told = []
+        for message in self._wire.receive(wait_s):
+            if isinstance(message, Loaded):
+                self._answer = message  # before anybody has waited for it
+            else:
+                told.append(message)
+        return told
 
     def close(self) -> None:
         """Ends the server, and with it every trial, by force."""
@@ -97,10 +103,9 @@ class Connection:
         self._output.close()
 
     def _first_answer(self) -> Loaded:
-        while True:
-            for message in self._wire.receive(1.0):
-                if isinstance(message, Loaded):
-                    return message
+        while self._answer is None:
+            self.receive(1.0)  # nothing else is told before it
+        return self._answer
 
 
 def _start(
