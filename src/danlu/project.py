@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .executors.limits import Limits
 
 DEFAULT = ".danlu/danlu.db"
-FOLLOW_S = 0.2  # how old what a report is compared with may be, as in a loop
+FOLLOW_S = 0.5  # how old what a report is compared with may be: reading costs the most
 _log = logging.getLogger("danlu")
 
 
