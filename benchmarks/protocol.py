@@ -48,6 +48,7 @@ from danlu import (
 )
 from danlu.ask import sampler_of, scheduler_of, trial_rng, trial_seed
 from danlu.domain import Domain, Value
+from danlu.level import leveled
 from danlu.memory import Memory
 from danlu.samplers import Sampler
 from danlu.schedulers import Resume, Start
@@ -112,7 +113,9 @@ class Run:
         suggestion = Suggestion(start.params) if start.params else None
         if suggestion is None:
             rng = trial_rng(self._study, number)
-            suggestion = self._sampler.ask(self.history(), rng)
+            known = self.history()
+            seen = leveled(known, self._scheduler.rungs(known))
+            suggestion = self._sampler.ask(seen, rng)
         if suggestion is None:
             raise RuntimeError(f"{self._sampler} has nothing left after {number} asks")
         return Trial(

@@ -24,6 +24,7 @@ LAYERS = {
     "transfer": 0,
     "ledger": 1,
     "history": 1,
+    "level": 1,
     "samplers.base": 1,
     "schedulers.base": 1,
     "executors.base": 1,

@@ -13,6 +13,7 @@ from .auto import Auto
 from .errors import StudyError
 from .executors.clones import Clones
 from .history import History
+from .level import leveled
 from .memory import Memory
 from .owner import host
 from .samplers.base import Sampler, Suggestion
@@ -242,7 +243,8 @@ class Asker:
         arms = 1 if self.sampler.exhaustive else len(memory.study.arms)
         arm = None if arms == 1 else index % arms
         for _ in range(MOST_ASKS):
-            history = memory.arm_history(arm, position=index // arms)
+            known = memory.arm_history(arm, position=index // arms)
+            history = leveled(known, self.scheduler.rungs(known))
             rng = trial_rng(memory.study, reserved.number)
             suggestion = self.sampler.ask(history, rng)
             if suggestion is None or not self.sampler.adaptive:

@@ -19,6 +19,7 @@ from .samplers.base import Sampler, Suggestion
 from .samplers.gp import GP
 from .samplers.quasi_random import QuasiRandom
 from .samplers.tpe import TPE
+from .trial import State
 
 MOST_FOR_GP = 1000  # trials: beyond, TPE asks in milliseconds and finds no less
 
@@ -64,7 +65,7 @@ def _facts(history: History) -> str:
     conditional = sum(dimension.parent is not None for dimension in dimensions)
     if conditional:
         facts.append(f"{conditional} of them conditional")
-    running = len(history.pending())
+    running = sum(trial.state is State.RUNNING for trial in history.trials)
     facts.append(_counted(len(history.trials) - running, "trial"))
     if running:
         facts.append(f"{running + 1} at a time")

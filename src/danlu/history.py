@@ -103,7 +103,8 @@ class History:
     `position` the number of trials that its sampler was asked for before. `max_steps`
     is the length of a full training, `planned` the number of search trials that there
     will be in all, None when unknown. `constraints` are the limits that trials must
-    keep to, `earlier` the studies that this one learns from.
+    keep to, `earlier` the studies that this one learns from. With a `level`, samplers
+    see the losses that trials had at that step (see `level.leveled`).
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -124,6 +125,7 @@ class History:
     constraints: tuple[Constraint, ...] = ()
     earlier: tuple[History, ...] = ()
     planned: int | None = None
+    level: int | None = None
 
     def loss(self, trial: Trial, at: int | None = None) -> float | None:
         """The trial's loss, or its loss up to step `at`; None where it has none."""
@@ -133,14 +135,21 @@ class History:
         """Points (n, d) and losses (n,) of the ended trials inside the space.
 
         An infeasible trial is there with the loss nan. With `at`, every trial that has
-        reached that step counts, with its loss up to it.
+        reached that step counts, with its loss up to it. Without, the history's level
+        counts, where it has one: then infeasible trials are there wherever they ended.
         """
         counts = self._counts(at)
         return self._places[counts, 1:], self._outcomes(at)[counts, 1]
 
     def pending(self) -> Array:
-        """Points (n, d) of the trials that have begun and not ended."""
-        begun = self._ledger.column("begun", _begun, width=1)[:, 0] == 1
+        """Points (n, d) of the trials that have begun and not ended.
+
+        With a level, of all that are not observed there: those that run, wait or were
+        stopped below it.
+        """
+        key = ("begun", self.metric, self.level)
+        of = partial(_begun, self.metric, self.level)
+        begun = self._ledger.column(key, of, width=1)[:, 0] == 1
         return self._places[begun & self._inside, 1:]
 
     def slacks(self) -> Array:
@@ -218,6 +227,9 @@ class History:
 
     def _outcomes(self, at: int | None) -> Array:
         """For each trial whether it counts for `observed(at)`, and its loss (n, 2)."""
+        if at is None and self.level is not None:
+            of = partial(_at_level, self.metric, self.level)
+            return self._ledger.column(("level", self.metric, self.level), of, width=2)
         of = partial(_outcome, self.metric, at)
         return self._ledger.column(("outcome", self.metric, at), of, width=2)
 
@@ -298,8 +310,21 @@ def _losses(metric: Metric, first: int, trial: Trial) -> Array:
     return known
 
 
-def _begun(trial: Trial) -> tuple[float]:
-    return (float(not trial.state.ended),)
+def _at_level(metric: Metric, level: int, trial: Trial) -> tuple[float, float]:
+    """As `_outcome` at a rung, where also those count that ended by themselves below.
+
+    A trial that is infeasible is so at every rung.
+    """
+    ended = trial.state in (State.COMPLETED, State.INFEASIBLE)
+    return _outcome(metric, None if ended and trial.step < level else level, trial)
+
+
+def _begun(metric: Metric, level: int | None, trial: Trial) -> tuple[float]:
+    """1 for a trial whose loss is still to come."""
+    if level is None:
+        return (float(not trial.state.ended),)
+    counts, _ = _at_level(metric, level, trial)
+    return (float(not counts and trial.state is not State.FAILED),)
 
 
 def _place(space: SearchSpace, trial: Trial) -> Array:

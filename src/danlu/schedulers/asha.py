@@ -54,7 +54,7 @@ class Asha(Scheduler):
         Raises:
             StudyError: the study does not say how long a full training is.
         """
-        steps = rungs(full_length("Asha", history), self.min_steps, self.factor)
+        steps = self.rungs(history)
         found = promotion(history, steps, self.factor)
         if found is None and is_last(history):
             return promotion(history, steps, self.factor, least=1)
@@ -63,6 +63,14 @@ class Asha(Scheduler):
     def judge(self, trial: Trial, history: History) -> Verdict:
         """To pause at the rung that is the trial's budget, else to continue."""
         return paused_at_budget(trial, history)
+
+    def rungs(self, history: History) -> tuple[int, ...]:
+        """The steps at which trials are paused, and the full length.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        return rungs(full_length("Asha", history), self.min_steps, self.factor)
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class AshaStop(Scheduler):
         Raises:
             StudyError: the study does not say how long a full training is.
         """
-        steps = rungs(full_length("AshaStop", history), self.min_steps, self.factor)
+        steps = self.rungs(history)
         curve = trial.curves.get(history.metric.name)
         if curve is None or not len(curve) or curve.steps[-1] != trial.step:
             return Verdict.CONTINUE
@@ -113,6 +121,14 @@ class AshaStop(Scheduler):
         if not passed:
             return Verdict.CONTINUE
         return self._at_rung(trial, passed[-1], history)
+
+    def rungs(self, history: History) -> tuple[int, ...]:
+        """The steps at which trials are stopped, and the full length.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        return rungs(full_length("AshaStop", history), self.min_steps, self.factor)
 
     def _at_rung(self, trial: Trial, steps: int, history: History) -> Verdict:
         loss = history.loss(trial, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -80,3 +81,11 @@ class Scheduler(ABC):
         Asked after every batch of reports, for search trials alone. `history` is the
         trial's arm: trials that differ in a scientific value are never compared.
         """
+
+    def rungs(self, history: History) -> Sequence[int]:
+        """The steps at which trials are compared to see who goes on, lowest first.
+
+        A sampler learns from the losses at one of them (see `level.leveled`). Without
+        any it learns from the trials that have ended.
+        """
+        return ()

@@ -58,11 +58,19 @@ class SuccessiveHalving(Scheduler):
         Raises:
             StudyError: the study does not say how long a full training is.
         """
-        full = full_length("SuccessiveHalving", history)
-        steps = rungs(full, self.min_steps, self.factor)
+        steps = self.rungs(history)
         size = self.trials or self.factor ** (len(steps) - 1)
         return next_of_rounds([Bracket(size, steps, self.factor)], history)
 
     def judge(self, trial: Trial, history: History) -> Verdict:
         """To pause at the rung that is the trial's budget, else to continue."""
         return paused_at_budget(trial, history)
+
+    def rungs(self, history: History) -> tuple[int, ...]:
+        """The steps at which trials are paused, and the full length.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        full = full_length("SuccessiveHalving", history)
+        return rungs(full, self.min_steps, self.factor)

@@ -63,6 +63,14 @@ class Hyperband(Scheduler):
         """To pause at the rung that is the trial's budget, else to continue."""
         return paused_at_budget(trial, history)
 
+    def rungs(self, history: History) -> tuple[int, ...]:
+        """The steps at which trials are paused, and the full length.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        return rungs(full_length("Hyperband", history), self.min_steps, self.factor)
+
 
 @dataclass(frozen=True)
 class AsyncHyperband(Scheduler):
@@ -112,6 +120,15 @@ class AsyncHyperband(Scheduler):
     def judge(self, trial: Trial, history: History) -> Verdict:
         """To pause at the rung that is the trial's budget, else to continue."""
         return paused_at_budget(trial, history)
+
+    def rungs(self, history: History) -> tuple[int, ...]:
+        """The steps at which trials are paused, and the full length.
+
+        Raises:
+            StudyError: the study does not say how long a full training is.
+        """
+        full = full_length("AsyncHyperband", history)
+        return rungs(full, self.min_steps, self.factor)
 
 
 def brackets(max_steps: int, min_steps: int, factor: int) -> tuple[Bracket, ...]:
