@@ -10,9 +10,11 @@ import pytest
 
 import danlu
 from danlu import recipes
+from danlu.ask import sampler_of, scheduler_of
 from danlu.auto import Auto
 from danlu.errors import StudyError
 from danlu.executors import Inline
+from tests.studies import bowl
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -119,3 +121,15 @@ def test_a_class_without_a_name_cannot_be_kept() -> None:
 
     with pytest.raises(StudyError, match="Own goes by no name: advertise it"):
         recipes.name_of(Own())
+
+
+def test_a_recipe_is_a_sampler_and_a_scheduler_that_go_together() -> None:
+    study = bowl(**recipes.recipe("bohb"))
+
+    assert type(sampler_of(study)) is danlu.samplers.TPE
+    assert type(scheduler_of(study)) is danlu.schedulers.Hyperband
+
+
+def test_a_recipe_that_does_not_exist_is_named() -> None:
+    with pytest.raises(StudyError, match="no recipe 'bohbb'"):
+        recipes.recipe("bohbb")

@@ -44,6 +44,25 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "pb2": schedulers.Pb2,
     "scheduled": schedulers.Scheduled,
 }
+_RECIPES: Mapping[str, Mapping[str, str]] = {
+    "bohb": {"sampler": "tpe", "scheduler": "hyperband"},  # Falkner et al., 2018
+    "gp_asha": {"sampler": "gp", "scheduler": "asha"},
+}
+
+
+def recipe(name: str) -> Mapping[str, str]:
+    """The sampler and the scheduler that go together by `name`, as a study takes them.
+
+    >>> import danlu
+    >>> danlu.recipes.recipe("bohb")
+    {'sampler': 'tpe', 'scheduler': 'hyperband'}
+
+    Raises:
+        StudyError: no recipe goes by that name.
+    """
+    if name not in _RECIPES:
+        raise StudyError(f"no recipe {name!r}: {did_you_mean(str(name), _RECIPES)}")
+    return _RECIPES[name]
 
 
 def sampler(name: str) -> Sampler:

@@ -191,3 +191,20 @@ def test_a_study_may_be_stated_in_toml(tmp_path: Path) -> None:
 def test_a_method_may_be_given_settings(tmp_path: Path) -> None:
     text = PLAIN + "scheduler: {name: median, min_steps: 3}\n"
     assert loaded(tmp_path, text).study.scheduler != "median"
+
+
+def test_a_recipe_names_the_sampler_and_the_scheduler(tmp_path: Path) -> None:
+    study = loaded(tmp_path, PLAIN + "recipe: bohb\nmax_steps: 9\n").study
+    assert (study.sampler, study.scheduler) == ("tpe", "hyperband")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("recipe: bohb\nscheduler: full\n", "is also said by the recipe 'bohb'"),
+        ("recipe: bobh\n", "no recipe 'bobh'"),
+    ],
+)
+def test_a_faulty_recipe_is_named(tmp_path: Path, said: str, expected: str) -> None:
+    with pytest.raises(DanluError, match=expected):
+        loaded(tmp_path, PLAIN + said)

@@ -26,6 +26,7 @@ _SIMPLE = {  # option: (key in the study file, as written on the command line)
     "memory_limit": (("limits", "memory"), "--memory-limit"),
     "sampler": (("sampler",), "--sampler"),
     "scheduler": (("scheduler",), "--scheduler"),
+    "recipe": (("recipe",), "--recipe"),
     "seed": (("seed",), "--seed"),
 }
 _LISTS = {
@@ -225,5 +226,7 @@ _OPTIONS = (
     click.option("--sampler", metavar="NAME", help="Who chooses params."),
     click.option("--scheduler", metavar="NAME",
                  help="Who chooses how far each trial runs."),
+    click.option("--recipe", metavar="NAME",
+                 help="Sampler and scheduler together: bohb, gp_asha."),
     click.option("--seed", type=int, metavar="N", help="The study's seed."),
 )  # fmt: skip

@@ -53,8 +53,7 @@ def _study(document: Document) -> Study:
         "trials": _needed(document, "trials"),
         "scientific": _names(document, "scientific"),
         "fixed": _params(document, "fixed"),
-        "sampler": _method(document, "sampler"),
-        "scheduler": _method(document, "scheduler"),
+        **_methods(document),
         "max_steps": document.get("max_steps"),
         "seed": or_default(document, "seed"),
         "note": _text(document, "note") if document.get("note") else "",
@@ -162,6 +161,24 @@ def _method(document: Document, key: str) -> Any:
         return made[key](stated)
     except DanluError as error:
         raise document.error((key,), error) from None
+
+
+def _methods(document: Document) -> dict[str, Any]:
+    """The sampler and the scheduler: each by itself, or both by a recipe's name."""
+    keys, recipe = ("sampler", "scheduler"), document.get("recipe")
+    if recipe is None:
+        return {key: _method(document, key) for key in keys}
+    for key in keys:
+        if document.get(key) is not None:
+            raise document.error(
+                (key,), f"is also said by the recipe {recipe!r}: leave one of them out"
+            )
+    from .. import recipes
+
+    try:
+        return dict(recipes.recipe(recipe))
+    except DanluError as error:
+        raise document.error(("recipe",), error) from None
 
 
 def _check_settings(key: str, name: str, **settings: object) -> None:

@@ -12,7 +12,7 @@ KEYS = (
     "study", "goal", "command", "function", "metric", "space", "fixed", "scientific",
     "baseline", "trials", "max_steps", "sampler", "scheduler", "seed", "note",
     "constraints", "learn_from", "slots", "gpus", "gpus_per_trial", "limits", "pattern",
-    "checkpoints",
+    "checkpoints", "recipe",
 )  # fmt: skip
 DEFAULTS: Mapping[str, Any] = {
     "sampler": "auto",
