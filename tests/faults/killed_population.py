@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import danlu
@@ -39,7 +40,7 @@ def train(trial: LiveTrial) -> None:
         done.append([trial.number, trial.params["lr"]])
         time.sleep(STEP_S)
         text = json.dumps(done)
-        trial.checkpoints.save(len(done), lambda path, text=text: path.write_text(text))
+        trial.checkpoints.save(len(done), partial(Path.write_text, data=text))
         if not trial.report(len(done), loss=loss_of(done)):
             return
     trial.report(len(done), loss=loss_of(done))  # it was killed before it could

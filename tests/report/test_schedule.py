@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from danlu.analysis.schedule import Stretch
 from danlu.analysis.summary import Summary, summarize
-from danlu.domain import Choice, Float
+from danlu.domain import Choice, Domain, Float
 from danlu.history import History
 from danlu.report import html, text
 from danlu.report.document import summary_to_json
@@ -14,7 +14,10 @@ from danlu.trial import Curve, State, Trial
 
 
 def example(second: float = 0.001) -> Summary:
-    space = {"lr": Float(1e-4, 1.0, log=True), "loss": Choice(["l1", "l2"])}
+    space: dict[str, Domain] = {
+        "lr": Float(1e-4, 1.0, log=True),
+        "loss": Choice(["l1", "l2"]),
+    }
     study = Study("s", "Which schedule?", "error", space, trials=2, max_steps=20)
     first = Trial(
         0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def after_first_copy(
     monkeypatch: pytest.MonkeyPatch, then: Callable[[int, int], None]
 ) -> None:
     """Has something happen when the first checkpoint has been copied."""
-    take, done = Clones.take, []
+    take = Clones.take
+    done: list[int] = []
 
     def taken(clones: Clones, parent: int, child: int) -> bool:
         found = take(clones, parent, child)
@@ -127,6 +129,6 @@ def train_elsewhere(trial: LiveTrial) -> None:
     while len(steps) < (trial.budget or STEPS):
         steps.append([trial.number, trial.params["lr"]])
         text = json.dumps(steps)
-        trial.checkpoints.save(len(steps), lambda p, text=text: p.write_text(text))
+        trial.checkpoints.save(len(steps), partial(Path.write_text, data=text))
         if not trial.report(len(steps), loss=expected_loss([lr for _, lr in steps])):
             return

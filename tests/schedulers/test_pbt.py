@@ -20,6 +20,7 @@ from danlu.executors import Inline, Local
 from danlu.project import Project
 from danlu.schedulers import Pb2, Pbt, Resume, Scheduled, Start
 from danlu.schedulers.explore import explored
+from danlu.space import Params
 from danlu.testing import check_scheduler
 from danlu.trial import Curve, Trial
 from tests.schedulers.one_slot import known
@@ -247,7 +248,7 @@ SPACE = SearchSpace(
         "loss": Choice(["l1", "l2"]),
     }
 )
-PARENT = {
+PARENT: Params = {
     "lr": 0.01,
     "momentum": 0.5,
     "width": 100,
