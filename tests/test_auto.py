@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ import danlu
 from danlu import Trial
 from danlu.analysis.summary import summarize
 from danlu.ask import sampler_of
-from danlu.auto import MOST_FOR_GP, Auto
+from danlu.auto import MOST_FOR_GP, Auto, AutoScheduler
+from danlu.recipes import name_of
 from danlu.report.terminal import text
 from danlu.samplers import GP, TPE, QuasiRandom
+from danlu.schedulers import Asha, AshaStop, Full
 from danlu.space import Params
-from danlu.testing import check_sampler
+from danlu.testing import check_sampler, check_scheduler
 from danlu.trial import State
 
 OPTIMIZER = danlu.Choice({"adam": {"beta": danlu.Float(0, 1)}, "sgd": {}})
@@ -100,3 +103,34 @@ def test_the_reason_is_with_the_trial_and_in_the_report() -> None:
         assert trial.sampler_note["why"] == why
         summary = summarize(study, project.history(study))
         assert why in " ".join(text(summary).split())
+
+
+@pytest.mark.parametrize(
+    ("max_steps", "checkpoints", "expected"),
+    [
+        (None, True, Full),
+        (8, True, Full),
+        (9, True, Asha),
+        (9, False, AshaStop),
+    ],
+)
+def test_the_scheduler_rests_on_the_length_and_on_checkpoints(
+    max_steps: int | None, checkpoints: bool, expected: type
+) -> None:
+    history = replace(_history([]), max_steps=max_steps)
+
+    scheduler, why = AutoScheduler(checkpoints).choice(history)
+
+    assert type(scheduler) is expected
+    assert why.startswith(name_of(scheduler) + ": ")
+
+
+def test_the_scheduler_that_chooses_holds_the_contract() -> None:
+    check_scheduler(AutoScheduler())
+    check_scheduler(AutoScheduler(checkpoints=True))
+
+
+def test_the_scheduler_that_chooses_has_the_rungs_of_its_choice() -> None:
+    history = replace(_history([]), max_steps=9)
+
+    assert AutoScheduler().rungs(history) == (1, 3, 9)

@@ -1,4 +1,4 @@
-"""The default sampler: the method that suits the study so far, and why.
+"""`auto`: the sampler and the scheduler that suit the study, and why.
 
 Exploration uses quasi-random points, exploitation uses Bayesian optimization (rule
 D11). A study with scientific hyperparameters explores: it compares, and points that
@@ -10,6 +10,7 @@ there are the less it gains over TPE and the more it costs (docs/samplers-measur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from numpy.random import Generator
@@ -19,8 +20,14 @@ from .samplers.base import Sampler, Suggestion
 from .samplers.gp import GP
 from .samplers.quasi_random import QuasiRandom
 from .samplers.tpe import TPE
-from .trial import State
+from .schedulers.asha import Asha, AshaStop
+from .schedulers.base import Resume, Scheduler, Start, Verdict
+from .schedulers.full import Full
+from .trial import State, Trial
 
+# With two rungs a trial would be judged once, after a third of its training: at most
+# two thirds of the steps can be saved, and a single look is easily mistaken.
+LEAST_RUNGS = 3
 MOST_FOR_GP = 1000  # trials: beyond, TPE asks in milliseconds and finds no less
 
 
@@ -56,6 +63,57 @@ class Auto(Sampler):
         if len(history.trials) >= MOST_FOR_GP:
             return TPE(), "TPE"
         return GP(), "Gaussian process"
+
+
+@dataclass(frozen=True)
+class AutoScheduler(Scheduler):
+    """Trains little where a full training is long; the note says how, and why.
+
+    `checkpoints`: the program goes on from its checkpoints, so that a trial may be
+    paused and called back. Without, a trial that falls behind is stopped for good.
+
+    >>> import danlu, numpy
+    >>> from danlu.auto import AutoScheduler
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> history = danlu.History(space, danlu.Metric("loss"), max_steps=27)
+    >>> AutoScheduler().next(history, numpy.random.default_rng(0)).note["why"]
+    'asha_stop: 27 steps make 4 rungs, and nothing is known of checkpoints'
+    """
+
+    checkpoints: bool = False
+
+    def next(self, history: History, rng: Generator) -> Start | Resume | None:
+        """What the scheduler that suits the study would do."""
+        scheduler, why = self.choice(history)
+        found = scheduler.next(history, rng)
+        if not isinstance(found, Start):
+            return found
+        return replace(found, note={**found.note, "why": why})
+
+    def judge(self, trial: Trial, history: History) -> Verdict:
+        """What the scheduler that suits the study says of a trial."""
+        return self.choice(history)[0].judge(trial, history)
+
+    def rungs(self, history: History) -> Sequence[int]:
+        """Those of the scheduler that suits the study."""
+        return self.choice(history)[0].rungs(history)
+
+    def choice(self, history: History) -> tuple[Scheduler, str]:
+        """The scheduler that suits the study, and why in words.
+
+        It rests on the statement alone, so that it never changes during a study. The
+        number of slots does not count: in none of the three does a slot wait.
+        """
+        steps = history.max_steps
+        if steps is None:
+            return Full(), "full: max_steps is not set"
+        count = len(Asha().rungs(history))
+        if count < LEAST_RUNGS:
+            return Full(), f"full: {steps} steps are too few to stop a trial early"
+        facts = f"{steps} steps make {count} rungs"
+        if self.checkpoints:
+            return Asha(), f"asha: {facts}, and the program keeps checkpoints"
+        return AshaStop(), f"asha_stop: {facts}, and nothing is known of checkpoints"
 
 
 def _facts(history: History) -> str:

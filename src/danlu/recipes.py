@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from . import samplers, schedulers
-from .auto import Auto
+from .auto import Auto, AutoScheduler
 from .errors import StudyError, did_you_mean
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
@@ -30,6 +30,7 @@ _SAMPLERS: Mapping[str, type[Sampler]] = {
     "fixed": samplers.Fixed,
 }
 _SCHEDULERS: Mapping[str, type[Scheduler]] = {
+    "auto": AutoScheduler,
     "full": schedulers.Full,
     "median": schedulers.Median,
     "percentile": schedulers.Percentile,

@@ -139,6 +139,8 @@ def _lines(study: Study, history: History, one: Trial, folder: Path) -> Iterator
         yield f"reason   {one.reason}"
     if "why" in one.sampler_note:
         yield f"params   by {one.sampler_note['why']}"
+    if "why" in one.scheduler_note:
+        yield f"length   by {one.scheduler_note['why']}"
     yield f"step     {one.step}{budget}, attempt {one.attempt}, seed {one.seed}"
     if loss is not None:
         at = study.objective.at
