@@ -56,7 +56,8 @@ def replay(
     ...         trial.report(step, loss=trial.params["x"] + 1 / step)
     >>> with danlu.open(":memory:") as project:
     ...     study = danlu.Study("s", "Where is the minimum?", "loss",
-    ...                         {"x": danlu.Float(0, 1)}, trials=10, max_steps=9)
+    ...                         {"x": danlu.Float(0, 1)}, trials=10, max_steps=9,
+    ...                         sampler="quasi_random")
     ...     history = project.run(study, danlu.executors.Inline(train))
     >>> whole = replay(study, history, "full")
     >>> thinned = replay(study, history, "asha")
