@@ -1,6 +1,11 @@
 """A method of danlu behind a line protocol, so that any harness can drive it.
 
 python -m benchmarks.protocol --sampler gp --scheduler full
+python -m benchmarks.protocol --mode mf
+
+With `--mode full` a trial is one training, told once it is over. With `--mode mf`
+trials are trained epoch by epoch and go on from their checkpoints: sampler and
+scheduler are those that `auto` takes for such a program, where they are not named.
 
 Each line on stdin is one JSON object, answered by one on stdout:
 
@@ -47,11 +52,12 @@ from danlu import (
     recipes,
 )
 from danlu.ask import sampler_of, scheduler_of, trial_rng, trial_seed
+from danlu.auto import AutoScheduler
 from danlu.domain import Domain, Value
 from danlu.level import leveled
 from danlu.memory import Memory
 from danlu.samplers import Sampler
-from danlu.schedulers import Resume, Start
+from danlu.schedulers import Resume, Scheduler, Start
 from danlu.settle import ending
 from danlu.storage.sql import open_storage
 from danlu.trial import Kind
@@ -129,7 +135,9 @@ class Run:
         )
 
 
-def study(init: Message, sampler: Sampler | str, scheduler: str = "full") -> Study:
+def study(
+    init: Message, sampler: Sampler | str, scheduler: Scheduler | str = "full"
+) -> Study:
     """The study that an `init` message states."""
     return Study(
         name="benchmark",
@@ -171,7 +179,9 @@ def _domain(entries: Sequence[Entry], entry: Entry) -> Domain:
 
 
 def answers(
-    lines: Iterable[str], sampler: Sampler | str, scheduler: str = "full"
+    lines: Iterable[str],
+    sampler: Sampler | str,
+    scheduler: Scheduler | str = "full",
 ) -> Iterator[Message]:
     """What is said to each line, until the one that says to stop."""
     run: Run | None = None
@@ -211,14 +221,25 @@ def _sampler(name: str) -> Sampler:
     return recipes.sampler(name)
 
 
-def main() -> None:
+def scheduler_in(mode: str, name: str | None = None) -> Scheduler | str:
+    """The scheduler of a name, or the default of a mode.
+
+    A harness with epochs can go on from where a trial was, so `auto` may promote.
+    """
+    if mode == "mf" and name in (None, "auto"):
+        return AutoScheduler(checkpoints=True)
+    return name or "full"
+
+
+def main(words: Sequence[str] | None = None) -> None:
     """Answers on stdout whatever comes on stdin."""
     parser = argparse.ArgumentParser(description="A method behind a line protocol.")
+    parser.add_argument("--mode", choices=("full", "mf"), default="full")
     parser.add_argument("--sampler", default="auto", help="a name, or MODULE:CLASS")
-    parser.add_argument("--scheduler", default="full", help="a name")
-    arguments = parser.parse_args()
-    sampler = _sampler(arguments.sampler)
-    for answer in answers(sys.stdin, sampler, arguments.scheduler):
+    parser.add_argument("--scheduler", help="a name; auto with epochs, else full")
+    own = parser.parse_args(words)
+    scheduler = scheduler_in(own.mode, own.scheduler)
+    for answer in answers(sys.stdin, _sampler(own.sampler), scheduler):
         print(json.dumps(answer), flush=True)
 
 

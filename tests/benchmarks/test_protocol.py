@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 import math
+import sys
 from typing import Any
 
 import pytest
 
 import danlu
-from benchmarks.protocol import Run, answers, domains, study
+from benchmarks.protocol import Run, answers, domains, main, scheduler_in, study
 from danlu import Choice, Float, Int, State
+from danlu.auto import AutoScheduler
 from danlu.recipes import sampler
 
 SPACE: list[dict[str, Any]] = [
@@ -143,3 +146,35 @@ def test_a_value_that_is_missing_is_no_number() -> None:
     *_, told, asked = said({"init": INIT}, {"ask": {}}, tell, {"ask": {}})
 
     assert ({"ok": True}, 1) == (told, asked["id"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "expected"),
+    [
+        ("full", None, "full"),
+        ("full", "auto", "auto"),
+        ("mf", None, AutoScheduler(checkpoints=True)),
+        ("mf", "auto", AutoScheduler(checkpoints=True)),
+        ("mf", "hyperband", "hyperband"),
+    ],
+)
+def test_trials_may_go_on_where_there_are_epochs(
+    mode: str, name: str | None, expected: object
+) -> None:
+    assert expected == scheduler_in(mode, name)
+
+
+def test_with_epochs_a_trial_is_paused_at_a_rung_and_called_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [{"init": {**INIT, "max_fidelity": 9}}]
+    for number, loss in enumerate((0.3, 0.1, 0.2)):
+        lines += [{"ask": {}}, {"tell": {"id": number, "fidelity": 1, "value": loss}}]
+    lines.append({"ask": {}})
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(map(json.dumps, lines))))
+
+    main(["--mode", "mf"])
+
+    answered = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    asked = [(one["id"], one["fidelity"]) for one in answered if "id" in one]
+    assert [(0, 1), (1, 1), (2, 1), (1, 2)] == asked
