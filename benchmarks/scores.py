@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from scipy.stats import rankdata
 Array = NDArray[np.float64]
 Record = Mapping[str, Any]
 Row = tuple[str, str]  # a method and its setting
+# The regrets of a record at the marks, from (best, median) of its task.
+Score = Callable[[Any, tuple[float, float], Sequence[Any]], list[float]]
 EARLY = 30  # trials after which a method may be expected to know what diverges
 RESAMPLES = 2000
 COVERED = (0.025, 0.975)  # a 95 % interval
@@ -27,15 +29,18 @@ class Scores:
     """
 
     rows: Sequence[Row]
-    marks: Sequence[int]
+    marks: Sequence[float]
     tasks: Sequence[str]
     regrets: Array
     ranks: Array
     infeasible: Array
 
 
-def scores(records: Sequence[Record], marks: Sequence[int]) -> Scores | None:
+def scores(
+    records: Sequence[Record], marks: Sequence[float], score: Score | None = None
+) -> Scores | None:
     """The scores of one comparison, None where no cell is complete."""
+    scored: Score = score or regret
     references = _references(records)
     found = {
         (one["task"], one["seed"], (one["method"], one["setting"])): one
@@ -56,7 +61,7 @@ def scores(records: Sequence[Record], marks: Sequence[int]) -> Scores | None:
     regrets = np.array(
         [
             [
-                [regret(one, references[one["task"]], marks) for one in row]
+                [scored(one, references[one["task"]], marks) for one in row]
                 for row in own
             ]
             for own in cells
@@ -101,11 +106,17 @@ def interval(values: Array) -> tuple[float, float]:
 
     Tasks are drawn again, and seeds within each of them.
     """
+    return interval_of(lambda mean: mean, values)
+
+
+def interval_of(function: Callable[..., Array], *values: Array) -> tuple[float, float]:
+    """The same of a function of the means of several `values`, drawn together."""
     rng = np.random.default_rng(0)
-    tasks, seeds = values.shape
+    tasks, seeds = values[0].shape
     task = rng.integers(0, tasks, (RESAMPLES, tasks, 1))
     seed = rng.integers(0, seeds, (RESAMPLES, tasks, seeds))
-    low, high = np.quantile(values[task, seed].mean((1, 2)), COVERED)
+    means = [own[task, seed].mean((1, 2)) for own in values]
+    low, high = np.quantile(function(*means), COVERED)
     return float(low), float(high)
 
 
