@@ -14,7 +14,7 @@ from .errors import StudyError
 from .executors.clones import Clones
 from .history import History
 from .level import leveled
-from .memory import Memory
+from .memory import FOLLOW_S, Memory
 from .owner import host
 from .samplers.base import Sampler, Suggestion
 from .schedulers.base import Resume, Scheduler, Start
@@ -49,10 +49,13 @@ class Asker:
 
     def ask(self) -> Trial | None:
         """A trial to be run now, claimed for this process; None when there is none."""
-        self.memory.refresh()
+        self.memory.refresh_after(0.0 if self._is_adaptive else FOLLOW_S)
         if self._nothing_at == self.memory.version:
             return None  # nothing has happened since there was nothing to do
-        trial = self._from_queue() or self._baseline() or self._from_scheduler()
+        trial = self._next()
+        if trial is None and not self._is_adaptive:
+            self.memory.refresh()
+            trial = self._next()
         if trial is None:
             self._close_paused()
         self._nothing_at = self.memory.version if trial is None else None
@@ -68,6 +71,14 @@ class Asker:
             return self._filled_baseline(reserved)
         self._release(holding.number)
         return None
+
+    @property
+    def _is_adaptive(self) -> bool:
+        """Whether the next trial depends on what has become of the others."""
+        return self.sampler.adaptive or self.scheduler.adaptive
+
+    def _next(self) -> Trial | None:
+        return self._from_queue() or self._baseline() or self._from_scheduler()
 
     def _from_queue(self) -> Trial | None:
         for waiting in self.memory.waiting():
@@ -189,7 +200,9 @@ class Asker:
             self.exhausted |= not is_late
             return None
         chosen = replace(start, params=params)
-        return self._written(reserved, Kind.SEARCH, chosen, suggestion)
+        written = self._written(reserved, Kind.SEARCH, chosen, suggestion)
+        self._end_replaced(written)
+        return written
 
     def _cloned(self, reserved: Reserved, start: Start) -> bool:
         """Whether the new trial has its parent's checkpoint, as it is at its step.
@@ -228,6 +241,20 @@ class Asker:
         self.memory.refresh()
         choice = self._choice(closed=False)
         return isinstance(choice, Start) and choice.note == start.note
+
+    def _end_replaced(self, child: Trial) -> None:
+        """Ends the trials whose place in a population the new one has taken."""
+        member = child.scheduler_note.get("member")
+        if member is None:
+            return
+        arm = self.memory.arm_of(child.number)  # each has a population of its own
+        for trial in list(self.memory.arm_history(arm).trials):
+            is_earlier = trial.number < child.number and not trial.waiting
+            of_member = trial.scheduler_note.get("member") == member
+            if is_earlier and of_member and trial.state is State.PAUSED:
+                ended = settle.unpromoted(trial, self.memory.study)
+                if self.storage.move(self.memory.study_id, trial, ended):
+                    self.memory.keep(ended)
 
     def _release(self, number: int) -> None:
         """Gives a number back, without a checkpoint that was copied for it."""

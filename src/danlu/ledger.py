@@ -113,6 +113,8 @@ class Ledger(Sequence[Trial]):
         return found.refreshed()
 
     def _place(self, number: int) -> int:
+        if self._is_at(number, number):
+            return number  # as long as no number before it is missing
         return bisect_left(self._trials, number, key=attrgetter("number"))
 
     def _is_at(self, place: int, number: int) -> bool:

@@ -19,6 +19,8 @@ from .storage.base import Changes, Storage
 from .study import Study
 from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
 
+FOLLOW_S = 1.0  # how old may be what need not be new: following others costs the most
+
 
 class Memory:
     """The trials of one study, kept up to date from `Storage.changes`.
@@ -53,6 +55,20 @@ class Memory:
         if time.monotonic() - self._read_s >= seconds:
             self.refresh()
 
+    def reread(self, number: int) -> Trial:
+        """The trial `number` as it is now; what else is new is left for later.
+
+        Raises:
+            TrialError: there is none.
+        """
+        trial = self._storage.trial(self.study_id, number)
+        if trial is None:
+            self.refresh()
+            raise self._no_trial(number)
+        reports = self._unsaved.get(number, ())
+        self.keep(trial.with_curves(add_reports(trial.curves, reports)))
+        return self.trial(number)
+
     def trial(self, number: int) -> Trial:
         """The trial `number` as far as it is known.
 
@@ -61,11 +77,7 @@ class Memory:
         """
         trial = self._trials.find(number)
         if trial is None:
-            last = self._trials[-1].number if self._trials else None
-            known = "none yet" if last is None else f"0 to {last}"
-            raise TrialError(
-                f"no trial {number} in study {self.study.name!r}; it has {known}"
-            )
+            raise self._no_trial(number)
         return trial
 
     def keep(self, trial: Trial) -> None:
@@ -136,6 +148,13 @@ class Memory:
         if number not in self._arms:
             self._arms[number] = self.study.arm_of(self.trial(number).params)
         return self._arms[number]
+
+    def _no_trial(self, number: int) -> TrialError:
+        last = self._trials[-1].number if self._trials else None
+        known = "none yet" if last is None else f"0 to {last}"
+        return TrialError(
+            f"no trial {number} in study {self.study.name!r}; it has {known}"
+        )
 
     def _keep_in_arm(self, trial: Trial) -> None:
         arm = self.arm_of(trial.number)

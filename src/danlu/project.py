@@ -19,7 +19,7 @@ from .folders import folder_beside, folder_name
 from .history import History
 from .jsontext import is_writable, shown
 from .loop import Loop, Progress
-from .memory import Memory, earlier_studies
+from .memory import FOLLOW_S, Memory, earlier_studies
 from .owner import this_owner
 from .space import Params
 from .statement import is_amended
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .executors.limits import Limits
 
 DEFAULT = ".danlu/danlu.db"
-FOLLOW_S = 0.5  # how old what a report is compared with may be: reading costs the most
 _log = logging.getLogger("danlu")
 
 
@@ -83,7 +82,8 @@ class Project:
 
         What the rules of thumb have against its design is logged as a warning. A study
         that exists under the name must be the same but for `trials` and `note`, which
-        are brought up to date.
+        are brought up to date. With more `trials`, those that were not promoted wait
+        for it again.
 
         Raises:
             StudyError: another study has the name, or it is to learn from one that is
@@ -94,9 +94,12 @@ class Project:
         earlier_studies(study, self._storage)
         statement = codec.study_to_json(study)
         record = self._record(study.name) or self._added(study, statement)
-        if is_amended(record.statement, statement):
-            self._storage.amend(record.id, statement)
+        is_new = is_amended(record.statement, statement)
         self._learn(record, study)
+        if is_new:
+            if study.trials > record.statement["trials"]:
+                self._reopen(self._known[study.name][1])
+            self._storage.amend(record.id, statement)
         return study
 
     def studies(self) -> Sequence[Study]:
@@ -177,8 +180,7 @@ class Project:
         """
         study, memory = self._found(study)
         if isinstance(trial, int):
-            memory.refresh()
-            trial = memory.trial(trial)
+            trial = memory.reread(trial)
         reports = [Report(step, metrics)]
         place = memory.study_id, trial.number, trial.attempt
         if self._storage.report(*place, reports) is not State.RUNNING:
@@ -210,8 +212,7 @@ class Project:
                 that of a constraint.
         """
         study, memory = self._found(study)
-        memory.refresh()
-        known = memory.trial(_number(trial))
+        known = memory.reread(_number(trial))
         if isinstance(trial, Trial) and trial.attempt != known.attempt:
             raise TrialError(
                 f"trial {known.number} was taken over by {known.host}: it is at "
@@ -265,8 +266,7 @@ class Project:
             TrialError: there is no such trial, or it has not ended.
         """
         study, memory = self._found(study)
-        memory.refresh()
-        known = memory.trial(number)
+        known = memory.reread(number)
         return self._move(memory, known, settle.again(known))
 
     def end(self, study: Study | str, number: int, reason: str = "") -> Trial:
@@ -276,8 +276,7 @@ class Project:
             TrialError: there is no such trial, or it has ended.
         """
         study, memory = self._found(study)
-        memory.refresh()
-        known = memory.trial(number)
+        known = memory.reread(number)
         reason = reason or "stopped by hand"
         return self._move(memory, known, settle.closed(known, State.STOPPED, reason))
 
@@ -347,6 +346,14 @@ class Project:
         memory.study = study
         self._known[study.name] = study, memory
 
+    def _reopen(self, memory: Memory) -> None:
+        """Lets those wait for a promotion again who had none when the study ended."""
+        memory.refresh()
+        for trial in list(memory.history().trials):
+            waiting = settle.reopened(trial)
+            if waiting and self._storage.move(memory.study_id, trial, waiting):
+                memory.keep(waiting)
+
     def _record(self, name: str) -> StudyRecord | None:
         found = [own for own in self._storage.studies() if own.name == name]
         return found[0] if found else None
@@ -363,13 +370,11 @@ class Project:
 
     def _move(self, memory: Memory, before: Trial, after: Trial) -> Trial:
         if not self._storage.move(memory.study_id, before, after):
-            memory.refresh()
-            now = memory.trial(before.number)
+            now = memory.reread(before.number)
             raise TrialError(
                 f"trial {before.number} is {now.state.value} by now: look again"
             )
-        memory.refresh()
-        return memory.trial(before.number)
+        return memory.reread(before.number)
 
     def _log_design(self, study: Study) -> None:
         for finding in design(study):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -61,10 +62,14 @@ class Verdict(StrEnum):
 class Scheduler(ABC):
     """Chooses how far trials run. A subclass is a frozen dataclass of its settings.
 
+    `adaptive`: what `next` answers depends on the trials so far.
+
     >>> import danlu
     >>> issubclass(danlu.schedulers.Median, danlu.Scheduler)
     True
     """
+
+    adaptive: ClassVar[bool] = True
 
     @abstractmethod
     def next(self, history: History, rng: Generator) -> Start | Resume | None:
@@ -89,3 +94,13 @@ class Scheduler(ABC):
         any it learns from the trials that have ended.
         """
         return ()
+
+
+class StoppingRule(Scheduler):
+    """Starts a trial in every free slot; subclasses say which of them are stopped."""
+
+    adaptive: ClassVar[bool] = False
+
+    def next(self, history: History, rng: Generator) -> Start:
+        """A new trial with the full budget."""
+        return Start()

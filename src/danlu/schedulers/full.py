@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from numpy.random import Generator
-
 from ..history import History
 from ..trial import Trial
-from .base import Scheduler, Start, Verdict
+from .base import StoppingRule, Verdict
 
 
 @dataclass(frozen=True)
-class Full(Scheduler):
+class Full(StoppingRule):
     """Starts a trial in every free slot and lets it run to the full length.
 
     >>> import danlu, numpy
@@ -21,10 +19,6 @@ class Full(Scheduler):
     >>> danlu.schedulers.Full().next(history, numpy.random.default_rng(0))
     Start(budget=None, params=None, parent=None, note={})
     """
-
-    def next(self, history: History, rng: Generator) -> Start:
-        """A new trial with the full budget."""
-        return Start()
 
     def judge(self, trial: Trial, history: History) -> Verdict:
         """Always to continue."""

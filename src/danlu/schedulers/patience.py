@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 
 from ..errors import StudyError
 from ..history import History
 from ..trial import Trial
-from .base import Scheduler, Start, Verdict
+from .base import StoppingRule, Verdict
 
 
 @dataclass(frozen=True)
-class Patience(Scheduler):
+class Patience(StoppingRule):
     """Stops a trial whose last `steps` steps brought nothing better than before them.
 
     What counts as better is more than `least` better, in the metric's own unit. A trial
@@ -45,10 +44,6 @@ class Patience(Scheduler):
                 "Patience needs steps >= 1 and least >= 0, "
                 f"got {self.steps} and {self.least}"
             )
-
-    def next(self, history: History, rng: Generator) -> Start:
-        """A new trial with the full budget."""
-        return Start()
 
     def judge(self, trial: Trial, history: History) -> Verdict:
         """To stop, or to continue."""

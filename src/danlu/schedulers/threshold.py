@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from numpy.random import Generator
-
 from ..errors import StudyError
 from ..history import History
 from ..trial import Trial
-from .base import Scheduler, Start, Verdict
+from .base import StoppingRule, Verdict
 
 
 @dataclass(frozen=True)
-class Threshold(Scheduler):
+class Threshold(StoppingRule):
     """Stops a trial whose metric has not come to `value` by step `step`.
 
     For what one knows beforehand: an error that is still that of guessing, an accuracy
@@ -41,10 +39,6 @@ class Threshold(Scheduler):
                 "Threshold needs step >= 0 and a finite value, "
                 f"got {self.step} and {self.value}"
             )
-
-    def next(self, history: History, rng: Generator) -> Start:
-        """A new trial with the full budget."""
-        return Start()
 
     def judge(self, trial: Trial, history: History) -> Verdict:
         """To stop, or to continue."""

@@ -155,6 +155,10 @@ class Storage(ABC):
         """What is new after version `since`; 0 gives everything."""
 
     @abstractmethod
+    def trial(self, study: int, number: int) -> Trial | None:
+        """One trial with its curves; None where there is none that has params."""
+
+    @abstractmethod
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
 

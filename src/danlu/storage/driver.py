@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .turn import Turn
 
+_SQLITE = SQLiteDialect_pysqlite(paramstyle="named")
 Row = tuple[Any, ...]
 Asked = Mapping[str, Any]
 
@@ -30,7 +32,6 @@ class Driver(ABC):
         self._own: Any = connection.connection.driver_connection
         self._dialect: Dialect = connection.dialect
         self._errors = connection.dialect.loaded_dbapi.Error
-        self._known: dict[Executable, tuple[str, Asked]] = {}
 
     def rows(self, statement: Executable, asked: Asked) -> Iterator[Row]:
         """The rows that one statement answers, none kept."""
@@ -57,10 +58,7 @@ class Driver(ABC):
 
     def _text(self, statement: Executable, asked: Asked) -> tuple[str, dict[str, Any]]:
         """A statement in the database's words, and the values that it names."""
-        known = self._known.get(statement)
-        if known is None:
-            known = self._known[statement] = _compiled(statement, self._dialect)
-        text, named = known
+        text, named = _compiled(statement, self._dialect)
         return text, {name: asked.get(name, own) for name, own in named.items()}
 
     @contextmanager
@@ -78,7 +76,7 @@ class SqliteDriver(Driver):
 
     def __init__(self, connection: Connection, turn: Turn | None) -> None:
         super().__init__(connection)
-        self._dialect = SQLiteDialect_pysqlite(paramstyle="named")
+        self._dialect = _SQLITE
         self._turn = turn
 
     def together(
@@ -135,6 +133,7 @@ class PostgresDriver(Driver):
         return batch
 
 
+@lru_cache(maxsize=256)  # compiling takes 3 ms
 def _compiled(statement: Any, dialect: Dialect) -> tuple[str, Asked]:
     """The text of a statement, and all that it names with the values it brings."""
     compiled = statement.compile(dialect=dialect)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..jsontext import dumps, json_to_number, loads, number_to_json, writable
-from ..trial import Curve, Kind, Report, State, Trial, merge
+from ..trial import Curve, Kind, Report, State, Trial
 from .base import Claim
 
 # What `trial_from_row` expects, in this order.
@@ -130,20 +130,20 @@ def points_of(reports: Iterable[Report]) -> str:
     return dumps(points)
 
 
-def stretch_from(points: str) -> dict[str, Curve]:
-    """The stretch of curves that JSON text stands for."""
-    return {
-        name: _curve(steps, values)
-        for name, (steps, values) in _document(points).items()
-    }
-
-
-def joined(stretches: Iterable[Mapping[str, Curve]]) -> str:
-    """Several stretches, oldest first, as the JSON text of one."""
-    whole: dict[str, Curve] = {}
+def curves_from(stretches: Iterable[str]) -> dict[str, Curve]:
+    """The curves that stretches as JSON text, oldest first, make up."""
+    points: dict[str, tuple[list[int], list[Any]]] = {}
     for stretch in stretches:
-        for name, curve in stretch.items():
-            whole[name] = merge(whole.get(name), curve)
+        for name, (steps, values) in _document(stretch).items():
+            known = points.setdefault(name, ([], []))
+            known[0].extend(steps)
+            known[1].extend(values)
+    return {name: _curve(steps, values) for name, (steps, values) in points.items()}
+
+
+def joined(stretches: Iterable[str]) -> str:
+    """Several stretches, oldest first, as the JSON text of one."""
+    whole = curves_from(stretches)
     return dumps({name: _lists(curve) for name, curve in whole.items()})
 
 
@@ -159,7 +159,10 @@ def _lists(curve: Curve) -> tuple[list[int], list[float | str]]:
 
 
 def _curve(steps: list[int], values: list[Any]) -> Curve:
-    """A curve whose steps rise, whatever the order in which they were reported."""
+    """A curve whose steps rise, whatever the order in which they were reported.
+
+    Of two values at one step the later one stays.
+    """
     rising = len(steps) == 1 or all(map(operator.lt, steps, steps[1:]))
     try:
         array = np.array(values, np.float64)  # also reads "nan" and "inf"

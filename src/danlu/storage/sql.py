@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
 from ..jsontext import dumps, loads
-from ..trial import Curve, Kind, Report, State, Trial, check_transition
+from ..trial import Kind, Report, State, Trial, check_transition
 from . import rows, sqlite
 from . import statements as sql
 from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
@@ -24,6 +24,7 @@ from .tables import HEAD, notes, studies
 from .turn import Turn
 
 PATIENCE_S = 600.0  # a restart or a fail-over of a database server takes minutes
+_LARGEST = 2**63 - 1  # of the numbers that a database holds
 _UNLIMITED = 2**62  # more trials than there will be
 _SERVERS = ("postgresql://", "postgresql+psycopg://", "postgres://")
 
@@ -242,22 +243,35 @@ class SqlStorage(Storage):
         def look(driver: Driver, again: bool) -> Changes:
             version: int | None = None
             changed: list[Trial] = []
-            grown: list[tuple[int, int, Mapping[str, Curve]]] = []
+            grown: dict[int, list[tuple[int, str]]] = {}
             for what, *row in driver.rows(sql.NEWS, asked):
                 if what == sql.OF_STUDY:
                     version = row[0]
                 elif what == sql.OF_TRIAL:
                     changed.append(rows.trial_from_row(row[1:]))
                 else:
-                    grown.append((row[0], row[1], rows.stretch_from(row[2])))
+                    grown.setdefault(row[1], []).append((row[0], row[2]))
             if version is None:
                 raise self._no_study(study)
             changed.sort(key=attrgetter("number"))
-            grown.sort(key=itemgetter(0))
-            stretches = tuple((number, curves) for _, number, curves in grown)
-            return Changes(version, tuple(changed), stretches)
+            stretches = (
+                (number, rows.curves_from(points for _, points in sorted(own)))
+                for number, own in grown.items()
+            )
+            return Changes(version, tuple(changed), tuple(stretches))
 
         return self._session.drive(look)
+
+    def trial(self, study: int, number: int) -> Trial | None:
+        """One trial with its curves; None where there is none that has params."""
+        asked = {"study": study, "n": number}
+        known = 0 <= number <= _LARGEST
+        found = self._session.rows(sql.ONE, asked) if known else ()
+        if not found:
+            return None
+        stretches = self._session.rows(sql.STRETCHES, asked)
+        curves = rows.curves_from(points for _, points in stretches)
+        return rows.trial_from_row(found[0]).with_curves(curves)
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
@@ -359,7 +373,7 @@ class SqlStorage(Storage):
         found = list(driver.rows(sql.STRETCHES, asked))
         if len(found) < 2:
             return {}
-        joined = rows.joined(rows.stretch_from(points) for _, points in found)
+        joined = rows.joined(points for _, points in found)
         return {"seen": found[-1][0], "joined": joined}
 
     def _take_version(self, connection: Connection, study: int) -> int:

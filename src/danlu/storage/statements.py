@@ -200,6 +200,9 @@ NEWS = union_all(
     .where(curves.c.study_id == _STUDY)
     .where(curves.c.version > _AFTER),
 )
+ONE = select(*(trials.c[name] for name in rows.TRIAL_COLUMNS)).where(
+    _THIS_TRIAL, trials.c.params.is_not(None)
+)
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
 # By their versions, which the index has; else SQLite would look at the whole study.
 STRETCHES = (
