@@ -16,6 +16,7 @@ from .study import Study
 from .trial import Report, State, Trial
 
 MOST_FAILURES = 2  # a trial that failed once is tried again: machines have bad moments
+_UNPROMOTED = "not promoted beyond"
 _SHOWN_CHARS = 300  # of a reason; the whole is in the trial's output
 
 
@@ -168,8 +169,24 @@ def unpromoted(trial: Trial, study: Study) -> Trial:
     if broken:
         return closed(trial, State.INFEASIBLE, broken)
     is_member = "member" in trial.scheduler_note  # of a population, in a generation
-    why = "replaced after" if is_member else "not promoted beyond"
+    why = "replaced after" if is_member else _UNPROMOTED
     return closed(trial, State.STOPPED, f"{why} step {trial.step}")
+
+
+def reopened(trial: Trial) -> Trial | None:
+    """A trial that was not promoted, waiting again since its study goes on.
+
+    None for any other trial: its end has nothing to do with how many there are.
+
+    >>> paused = Trial(3, {"x": 0.5}, State.STOPPED, budget=3,
+    ...                reason="not promoted beyond step 3")
+    >>> reopened(paused).state.value
+    'paused'
+    """
+    if trial.state is not State.STOPPED or not trial.reason.startswith(_UNPROMOTED):
+        return None
+    reason = f"paused at step {trial.step}"
+    return replace(closed(trial, State.PAUSED, reason), waiting=False)
 
 
 def _may_go_on(trial: Trial, study: Study) -> bool:

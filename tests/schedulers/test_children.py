@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import danlu
-from danlu import State
+from danlu import Choice, Float, State
 from danlu.analysis import schedule_of
 from danlu.ask import Asker
 from danlu.checkpoints import Checkpoints
@@ -19,6 +22,9 @@ from danlu.executors import Inline, Local
 from danlu.executors.clones import Clones
 from danlu.project import Project
 from danlu.schedulers import Pbt
+from danlu.schedulers.population import standing
+from danlu.trial import Curve, Trial
+from tests.schedulers.one_slot import known
 from tests.schedulers.test_pbt import STEPS, check_lineage, expected_loss, noisy, train
 
 TWO = noisy(Pbt(population=2, interval=10))
@@ -112,6 +118,49 @@ def test_checkpoints_kept_elsewhere_are_copied_there(
             for stretch in schedule_of(history, trial.number)
             for _ in range(stretch.from_step, stretch.to_step)
         ]
+
+
+def test_who_is_replaced_ends_at_once_and_nobody_of_another_arm(
+    project: Project,
+) -> None:
+    study = replace(
+        TWO,
+        space={"lr": Float(1e-3, 1.0, log=True), "kind": Choice(["a", "b"])},
+        scientific=["kind"],
+    )
+    seen: set[State] = set()
+
+    def look(progress: danlu.Progress) -> None:
+        alive: dict[object, Trial] = {}
+        for trial in progress.history.trials:
+            own = trial.scheduler_note["member"], trial.params["kind"]
+            if own in alive:
+                seen.add(alive[own].state)
+            alive[own] = trial
+
+    history = project.run(study, Inline(train), watch=look)
+
+    assert seen == {State.STOPPED}
+    full = [trial.params["kind"] for trial in history.trials if trial.step == STEPS]
+    assert Counter(full) == {"a": 2, "b": 2}
+
+
+def test_a_generation_counts_for_who_was_replaced_after_it() -> None:
+    replaced = Trial(
+        0,
+        {"x": 0.5},
+        State.STOPPED,
+        budget=3,
+        scheduler_note={"member": 0, "step": 0},
+        curves={"loss": Curve.of({3: 0.7})},
+    )
+    dead = replace(replaced, number=1, state=State.FAILED)
+
+    (first, _), (second, _) = standing(
+        known(replaced, replace(dead, scheduler_note={"member": 1, "step": 0})), 3
+    )
+
+    assert (first, second) == (0.7, math.inf)
 
 
 def test_who_was_replaced_is_told(project: Project) -> None:

@@ -103,8 +103,7 @@ class Population:
             is_last = place >= len(ranked) - count
             if latest[member_of(trial)] is not trial:
                 continue  # it is replaced already
-            is_dead = not _came_to(trial, step)
-            if not (is_dead or (is_last and at_rung(trial, step))):
+            if not (_is_dead(trial, step) or (is_last and at_rung(trial, step))):
                 continue
             parents = tuple(
                 parent
@@ -140,7 +139,8 @@ def member_of(trial: Trial) -> int:
 def standing(history: History, step: int) -> list[tuple[float, Trial]]:
     """Who trained each member up to `step`, with the loss there, best first.
 
-    A trial that died on the way has the loss inf.
+    A trial that died on the way has the loss inf. One that was replaced at `step` has
+    its own, so that nobody else becomes one of the last because it has ended.
     """
     came: dict[int, Trial] = {}
     for trial in history.trials:
@@ -172,7 +172,13 @@ def has_trials_left(history: History) -> bool:
 
 
 def _came_to(trial: Trial, step: int) -> bool:
-    """Whether a trial was alive at `step`."""
+    """Whether a trial was alive at `step`: it may have been stopped right there."""
+    is_stopped_later = trial.state is State.STOPPED and trial.step >= step
+    return is_stopped_later or not _is_dead(trial, step)
+
+
+def _is_dead(trial: Trial, step: int) -> bool:
+    """Whether a trial ended on its way to `step`, or there, and goes no further."""
     if not trial.state.ended or trial.state is State.COMPLETED:
-        return True
-    return (trial.budget or step) > step
+        return False
+    return (trial.budget or step) <= step
