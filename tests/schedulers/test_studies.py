@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,48 @@ def test_stopping_needs_no_checkpoint(project: Project) -> None:
 
     assert all(trial.attempt == 1 for trial in history.trials)
     assert Counter(reached(history))[1] > 0
+
+
+@PAUSING
+def test_with_more_trials_some_that_were_not_promoted_go_on(
+    project: Project, scheduler: danlu.Scheduler
+) -> None:
+    def earlier_is_better(trial: LiveTrial) -> None:
+        saved = trial.folder / "at"
+        first = int(saved.read_text()) if saved.exists() else 0
+        for step in range(first + 1, (trial.budget or 9) + 1):
+            saved.write_text(str(step))
+            if not trial.report(step, loss=trial.number):
+                return
+
+    few = bowl(scheduler=scheduler, trials=3, max_steps=9)
+    project.run(few, Inline(earlier_is_better))
+    before = project.history(few).trials
+
+    after = project.run(replace(few, trials=6), Inline(earlier_is_better)).trials
+
+    grown = [
+        then for then, now in zip(before, after, strict=False) if now.step > then.step
+    ]
+    assert grown
+    assert {trial.state for trial in grown} == {State.STOPPED}
+    assert {State.COMPLETED, State.STOPPED} == {trial.state for trial in after}
+
+
+def test_a_trial_that_was_stopped_by_hand_stays_so_with_more_trials(
+    project: Project,
+) -> None:
+    study = bowl(scheduler=Asha(), trials=3, max_steps=9)
+    project.plan(study)
+    for number in range(3):
+        asked = project.ask(study)
+        assert asked is not None
+        project.end(study, number)
+
+    project.plan(replace(study, trials=6))
+
+    states = {trial.state for trial in project.history(study).trials}
+    assert states == {State.STOPPED}
 
 
 def interrupted_at(number: int, budget: int) -> Callable[[LiveTrial], None]:
