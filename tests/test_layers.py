@@ -30,6 +30,7 @@ LAYERS = {
     "executors.base": 1,
     "storage.base": 1,
     "analysis.base": 1,
+    "analysis.agreement": 2,
     "analysis.groups": 2,
     "analysis.schedule": 2,
     "schedulers.rungs": 1,  # what is common to those that promote from rung to rung

@@ -18,6 +18,7 @@ from ..space import Array, Dimension, Params, SearchSpace
 from ..storage.base import Note
 from ..study import Study
 from ..trial import Kind, State, Trial
+from .agreement import Agreement, agreements
 from .groups import Group, groups
 from .schedule import Stretch, schedule_of
 
@@ -121,6 +122,7 @@ class Summary:
     `leading` are the few best search trials with their curves, `rest` the others. `why`
     is the sampler's reason for its last choice, empty where it gives none. `schedule`
     is that of the best trial, empty where its params were the same from step 0 on.
+    `agreements` say whether short runs tell who is best.
     """
 
     study: Study
@@ -139,6 +141,7 @@ class Summary:
     notes: tuple[Note, ...] = ()
     why: str = ""
     schedule: tuple[Stretch, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -226,6 +229,7 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         notes=tuple(notes),
         why=_why(search),
         schedule=_schedule(history, ranked),
+        agreements=agreements(history),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ..analysis.groups import Group
@@ -41,6 +42,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "kinds": {str(kind): count for kind, count in summary.kinds.items()},
         "best": _row(summary.best),
         "schedule": [stretch.to_json() for stretch in summary.schedule],
+        "agreements": [asdict(own) for own in summary.agreements],
         "top": [_row(row) for row in summary.top],
         "baseline": _baseline(summary),
         "gain": _number(summary.gain),

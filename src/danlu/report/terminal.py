@@ -43,6 +43,7 @@ def text(summary: Summary, width: int = 100, color: bool = False) -> str:
         _arms,
         _space,
         _curves,
+        _agreements,
         _groups,
         _notes,
         _foot,
@@ -285,6 +286,16 @@ def sparkline(curve: Curve, most: int = STRIP) -> str:
         _block((value / 2 - low / 2) / half) if math.isfinite(value) else "!"
         for value in values
     )
+
+
+def _agreements(summary: Summary, page: _Page) -> Iterator[str]:
+    if not summary.agreements:
+        return
+    yield page.style("Do short runs tell who is best?", "bold")
+    for own in summary.agreements:
+        lines = page.wrap(words.agreement_text(own), "  ")
+        yield from (line if own.told else page.style(line, "yellow") for line in lines)
+    yield from page.wrap(words.agreement_caveat(summary), "  ")
 
 
 def _groups(summary: Summary, page: _Page) -> Iterator[str]:

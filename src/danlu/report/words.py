@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
+from ..analysis.agreement import Agreement
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import LARGEST, Choice, Domain, Int, Value
@@ -253,6 +254,34 @@ def against_baseline(summary: Summary) -> str:
         return f"{said} The best is equal to it."
     way = "better" if summary.gain > 0 else "worse"
     return f"{said} The best is {number(abs(summary.gain), 3)} {way}, unconfirmed."
+
+
+def agreement_text(own: Agreement) -> str:
+    """Whether a short run tells who is best, in a sentence or two.
+
+    >>> own = Agreement(3, 27, 40, 0.62, 0.45, 0.75, selected=False)
+    >>> agreement_text(own).partition(" (")[0]
+    'At step 3 of 27 the better of two trials was ahead in 81 % of the pairs'
+    """
+    ahead = f"the better of two trials was ahead in {100 * own.in_order:.0f} %"
+    span = f"95 % {number(own.low, 2)} to {number(own.high, 2)}"
+    facts = f"Kendall tau {number(own.tau, 2)}, {span}, {plural(own.trials, 'trial')}"
+    said = f"At step {own.step:,} of {own.full:,} {ahead} of the pairs ({facts})."
+    if own.told:
+        return said
+    return (
+        f"{said} That cannot be told from chance: do not conclude from runs so short."
+    )
+
+
+def agreement_caveat(summary: Summary) -> str:
+    """Which trials the agreement is of, empty where it is of all."""
+    if not any(own.selected for own in summary.agreements):
+        return ""
+    return (
+        "These are the trials that were let go on, so they are alike: among all trials "
+        "the order is likely to be told better."
+    )
 
 
 def arm_text(arm: Arm) -> str:
