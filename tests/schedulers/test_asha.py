@@ -20,14 +20,15 @@ def running(number: int, points: dict[int, float]) -> Trial:
 
 
 def test_promotions_are_those_of_algorithm_2_worked_by_hand() -> None:
-    # Li et al. (2020), the setting of section 3: nine trials, r = 1, R = 9, eta = 3.
+    # Li et al. (2020), the setting of section 3: nine trials, r = 1, R = 9, eta = 3;
+    # with the delay of Li et al. (2022), so that 7 waits until nine have come to 1.
     losses = [3.0, 9.0, 9.0, 9.0, 9.0, 2.0, 9.0, 1.0, 9.0]
 
     done = jobs(Asha(), lambda n, step: losses[n], trials=9, max_steps=9)
 
     started = [(0, 1), (1, 1), (2, 1), (0, 3)]
     started += [(3, 1), (4, 1), (5, 1), (5, 3)]
-    started += [(6, 1), (7, 1), (7, 3), (7, 9), (8, 1)]  # 7 leads both of its rungs
+    started += [(6, 1), (7, 1), (8, 1), (7, 3), (7, 9)]  # 7 leads both of its rungs
     assert started == done
 
 
@@ -51,6 +52,21 @@ def test_a_promoted_trial_still_counts_in_the_rungs_that_it_left() -> None:
     assert Start(1) == Asha().next(known(promoted, *others), RNG)
     six = [*others, *(paused(n, 0.9) for n in range(3, 6))]
     assert Resume(1, 3) == Asha().next(known(promoted, *six), RNG)
+
+
+def test_where_every_trial_is_better_than_the_last_one_in_three_goes_on() -> None:
+    done = jobs(Asha(), lambda n, step: -n, trials=27, max_steps=9)
+
+    went_on = {step: sum(own == step for _, own in done) for step in (1, 3, 9)}
+    assert {1: 27, 3: 9, 9: 3} == went_on
+
+
+def test_at_the_end_the_best_of_each_rung_does_not_wait() -> None:
+    promoted = replace(paused(0, 0.3), budget=3, state=State.STOPPED)
+    rests = [paused(1, 0.1), paused(2, 0.2), paused(3, 0.4)]
+    history = replace(known(promoted, *rests), planned=4)
+
+    assert Resume(1, 3) == Asha().next(history, RNG)
 
 
 def test_a_trial_that_diverged_counts_in_its_rung_and_is_the_last_there() -> None:

@@ -21,9 +21,11 @@ from .rungs import check_rungs, full_length, is_last, paused_at_budget, promotio
 class Asha(Scheduler):
     """Promotes the top 1/`factor` of each rung, whenever a slot is free (Algorithm 2).
 
-    Trials are paused at the rungs and go on from their checkpoints. The lowest rung is
-    at `min_steps` or somewhat above, so that the highest is the study's `max_steps`. At
-    the end of a study the best of each rung goes on, however few they are.
+    Trials are paused at the rungs and go on from their checkpoints. No more than one in
+    `factor` goes on, even where each new trial is better than those before: it waits
+    for more of them. The lowest rung is at `min_steps` or somewhat above, so that the
+    highest is the study's `max_steps`. At the end of a study the best of each rung goes
+    on, however few they are.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})

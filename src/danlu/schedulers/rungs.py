@@ -83,16 +83,20 @@ def promotion(
 ) -> Resume | None:
     """The next promotion of asynchronous successive halving, None without one.
 
-    The best of the trials in the top 1/factor of a rung (of the `least` best, if these
-    are more) that has not been promoted, of the highest such rung (Li et al., 2020,
-    Algorithm 2, lines 12 to 19). `members` are the numbers of the trials that compete,
-    None for all.
+    The best of the trials in the top 1/factor of a rung that has not been promoted, of
+    the highest such rung (Li et al., 2020, Algorithm 2, lines 12 to 19). It waits until
+    `factor` trials have come to the rung for each that goes on, the delay of D-ASHA (Li
+    et al., 2022, "Hyper-Tune"): where a sampler learns, every new trial is among the
+    best so far, and most of them would go on. The `least` best of a rung are always
+    due. `members` are the numbers of the trials that compete, None for all.
     """
     for low, high in reversed(list(pairwise(steps))):
         rung = history.standing(low)
         if members is not None:
             rung = [trial for trial in rung if trial.number in members]
-        for trial in rung[: max(least, len(rung) // factor)]:
+        gone = sum(trial.budget is None or trial.budget > low for trial in rung)
+        is_due = len(rung) >= factor * (gone + 1)
+        for trial in rung[: max(least, len(rung) // factor if is_due else 0)]:
             if at_rung(trial, low) and history.loss(trial, low) is not None:
                 return Resume(trial.number, high)
     return None
