@@ -3,10 +3,10 @@
 python -m benchmarks.fidelity --method auto+auto --method gp+full --seeds 0-4
 
 A method is a sampler and a scheduler behind the line protocol, `--mode mf`. Its budget
-is 50 full trainings, counted in steps, however many trials they are spread over. Each
-worker trains one trial at a time and asks for the next as soon as it is free; how long
-a step of a trial takes is drawn from the seed. What counts is the best model seen so
-far, after any number of steps.
+is 50 full trainings (`--budget`), counted in steps, however many trials they are spread
+over. Each worker trains one trial at a time and asks for the next as soon as it is
+free; how long a step of a trial takes is drawn from the seed. What counts is the best
+model seen so far, after any number of steps.
 
 The tables: regret after 5, 10, 25 and 50 full trainings; what more workers cost, at the
 same number of steps; and how much sooner than `gp+full` with one worker a method is
@@ -115,6 +115,7 @@ def record(
         "setting": f"{course.workers} worker{'s' * (course.workers > 1)}",
         "seed": course.seed,
         "steps": training.steps,
+        "trainings": course.trainings,
         "best": training.best,
         "median": training.median,
         "wall_s": round(time.monotonic() - before, 1),
@@ -145,7 +146,8 @@ def sooner(records: Sequence[Record], own: Scores) -> dict[tuple[str, str], Arra
     That is 50 full trainings over those after which the mean regret of a row's seeds is
     that of the reference after 50; 0 where it never is.
     """
-    if REFERENCE not in own.rows:
+    ends = [one for one in records if (one["method"], one["setting"]) == REFERENCE]
+    if not ends or min(one["trainings"] for one in ends) < MARKS[-1]:
         return {}
     grid = np.arange(1, round(MARKS[-1] / GRID) + 1) * GRID
     curves = scores(records, grid.tolist(), regret)
@@ -160,12 +162,12 @@ def sooner(records: Sequence[Record], own: Scores) -> dict[tuple[str, str], Arra
     return found
 
 
-def tables(records: Sequence[Record]) -> Iterator[str]:
+def tables(records: Sequence[Record], marks: Sequence[int]) -> Iterator[str]:
     """The table of regrets, of what workers cost, and of how much sooner."""
     families = sorted({one["task"].partition(":")[0] for one in records})
     for family in families:
         part = [one for one in records if one["task"].startswith(f"{family}:")]
-        own = scores(part, MARKS, regret)
+        own = scores(part, marks, regret)
         if own is None:
             continue
         yield text(f"{family}, regret after full trainings", own)
@@ -237,6 +239,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--method", action="append", help="SAMPLER+SCHEDULER; several")
     parser.add_argument("--workers", default="1", help="how many: 1,4,8")
+    parser.add_argument("--budget", type=int, default=MARKS[-1], help="full trainings")
     parser.add_argument("--bench", type=Path, help="a folder of tasks, see trainings")
     parser.add_argument("--task", default="", help="tasks whose name begins with this")
     parser.add_argument("--seeds", default="0-4", help="FIRST-LAST")
@@ -253,7 +256,8 @@ def go_on(
 ) -> None:
     """Does the runs that are not in the results yet, seed by seed, and appends them."""
     first, _, last = arguments.seeds.partition("-")
-    done = {tuple(one[name] for name in KEY) for one in read(arguments.results)}
+    known = _long_enough(arguments)
+    done = {tuple(one[name] for name in KEY) for one in known}
     every = [
         (training, method, count, seed)
         for seed in range(int(first), int(last or first) + 1)
@@ -270,12 +274,18 @@ def go_on(
                 continue
             if method not in speakers:
                 speakers[method] = stack.enter_context(Speaker(_command(method)))
-            course = Course(MARKS[-1], count, seed)
+            course = Course(arguments.budget, count, seed)
             found = record(training, method, course, speakers[method])
             # The line's end comes first: the line before may have been cut off.
             file.write("\n" + json.dumps(found))
             file.flush()
             print(*one, f"{found['wall_s']} s", file=sys.stderr)
+
+
+def _long_enough(arguments: argparse.Namespace) -> list[Record]:
+    """The runs of at least the budget that are there."""
+    every = read(arguments.results)
+    return [one for one in every if one["trainings"] >= arguments.budget]
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -290,11 +300,12 @@ def main(words: Sequence[str] | None = None) -> None:
     go_on(arguments, chosen, methods, workers)
     records = [
         one
-        for one in read(arguments.results)
+        for one in _long_enough(arguments)
         if one["method"] in methods and one["workers"] in workers
         if one["task"].startswith(arguments.task)
     ]
-    print("\n\n".join(tables(records)))
+    marks = [mark for mark in MARKS if mark <= arguments.budget]
+    print("\n\n".join(tables(records, marks)))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ RECORD: dict[str, Any] = {
     "setting": "1 worker",
     "seed": 0,
     "steps": 10,
+    "trainings": 50,
     "best": 0.0,
     "median": 0.5,
     "numbers": [0],
@@ -116,7 +117,7 @@ def test_a_method_that_never_comes_there_is_no_times_sooner() -> None:
 def test_the_tables_say_what_workers_cost() -> None:
     several = {**RECORD, "setting": "4 workers", "found": [(5, 0.4, 0.45)]}
 
-    regrets, workers = tables([RECORD, several])
+    regrets, workers = tables([RECORD, several], (5, 10, 25, 50))
 
     assert regrets.startswith(
         "family, regret after full trainings (family:one; 1 seed)"
@@ -130,7 +131,7 @@ def test_a_run_that_is_there_is_not_done_again(
 ) -> None:
     results = tmp_path / "results.jsonl"
     words = ["--method", "random+asha", "--task", "learning:0", "--seeds", "0-0"]
-    words += ["--workers", "1,4", "--results", str(results)]
+    words += ["--workers", "1,4", "--results", str(results), "--budget", "5"]
     main(words)
     first = capsys.readouterr()
 
@@ -141,4 +142,5 @@ def test_a_run_that_is_there_is_not_done_again(
     assert again.out == first.out
     records = read(results)
     assert [one["workers"] for one in records] == [1, 4]
+    assert [one["trainings"] for one in records] == [5, 5]
     assert np.isfinite([one["clock"] for one in records]).all()
