@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,9 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
+import danlu
+from danlu.analysis import schedule_of
+from danlu.checkpoints import Checkpoints
 from danlu.errors import ExecutorError
 from danlu.executors import Event, Exited, Launch, Limits, Outcome, Ray, Reported
 from danlu.executors.ended import write_json
@@ -239,6 +243,50 @@ def test_an_address_where_no_cluster_answers_is_named() -> None:
 def test_an_impossible_setting_is_refused(room: dict[str, Any]) -> None:
     with pytest.raises(ExecutorError):
         Ray(["true"], **room)
+
+
+# Studies whose trials go on from checkpoints
+
+
+def train_on(trial: Any) -> None:
+    """Keeps each step's x in its checkpoint, and goes on from there."""
+    import json
+
+    saved = trial.checkpoints.latest()
+    done = [] if saved is None else json.loads(saved.path.read_text())
+    while len(done) < trial.budget:
+        done.append(trial.params["x"])
+        text = json.dumps(done)
+        trial.checkpoints.save(len(done), lambda path, text=text: path.write_text(text))
+        if not trial.report(len(done), loss=sum((x - 0.3) ** 2 for x in done)):
+            return
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [danlu.schedulers.Asha(), danlu.schedulers.Pbt(population=3, interval=3)],
+    ids=["asha", "pbt"],
+)
+def test_trials_go_on_from_checkpoints_on_two_workers(
+    make: Callable[..., Ray], tmp_path: Path, scheduler: danlu.Scheduler
+) -> None:
+    space = {"x": danlu.Float(0, 1)}
+    study = danlu.Study(
+        "s", "Where?", "loss", space, trials=9, max_steps=9, scheduler=scheduler
+    )
+    with danlu.open(tmp_path / "tuning.db", tmp_path) as project:
+        history = project.run(study, make(train_on, slots=2))
+        assert 9 == max(trial.step for trial in history.trials)
+        assert any(own.attempt > 1 or own.parent is not None for own in history.trials)
+        for trial in history.trials:
+            folder = project.trial_folder("s", trial.number) / "checkpoint"
+            saved = Checkpoints(folder).latest()
+            assert saved is not None
+            assert json.loads(saved.path.read_text()) == [
+                stretch.params["x"]
+                for stretch in schedule_of(history, trial.number)
+                for _ in range(stretch.from_step, stretch.to_step)
+            ]
 
 
 # A loop dies, a node dies
