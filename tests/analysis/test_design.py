@@ -7,6 +7,7 @@ import pytest
 from danlu.analysis.base import Finding, Level
 from danlu.analysis.design import design
 from danlu.domain import Choice, Domain, Float, Int
+from danlu.schedulers import Hyperband
 from danlu.study import Study
 
 RATE = Float(1e-4, 1.0, log=True)
@@ -185,3 +186,33 @@ def test_every_finding_has_a_sentence_and_an_advice() -> None:
     found = design(study(space, scientific=["dropout", "opt", "lr"], trials=5))
     assert len(found) >= 7
     assert all(f.message.endswith(".") and f.advice.endswith(".") for f in found)
+
+
+COSINE = {"lr_schedule": "cosine"}
+
+
+@pytest.mark.parametrize("scheduler", ["median", "asha", Hyperband()])
+def test_a_schedule_to_the_end_is_noticed_where_trials_are_cut(
+    scheduler: str | Hyperband,
+) -> None:
+    found = findings({"lr": RATE}, fixed=COSINE, scheduler=scheduler, max_steps=27)
+    assert found["cut-schedule"].evidence == {"schedules": ["lr_schedule=cosine"]}
+    assert "at step 27" in found["cut-schedule"].message
+
+
+def test_an_option_to_the_end_is_noticed() -> None:
+    space: dict[str, Domain] = {"lr": RATE, "decay": Choice(["none", "linear"])}
+    found = findings(space, scheduler="asha", max_steps=27)
+    assert found["cut-schedule"].evidence == {"schedules": ["decay=linear"]}
+
+
+@pytest.mark.parametrize("scheduler", ["full", "pbt"])
+def test_a_schedule_is_not_cut_by_whoever_ends_nobody(scheduler: str) -> None:
+    fields = {"fixed": COSINE, "scheduler": scheduler, "max_steps": 27}
+    assert findings({"lr": RATE}, **fields) == {}
+
+
+def test_a_schedule_that_knows_no_end_is_not_cut() -> None:
+    fields: dict[str, Any] = {"scheduler": "asha", "max_steps": 27}
+    assert findings({"lr": RATE}, fixed={"schedule": "exponential"}, **fields) == {}
+    assert findings({"lr": RATE}, fixed={"activation": "linear"}, **fields) == {}

@@ -6,11 +6,11 @@ Source: Google's Deep Learning Tuning Playbook. Hyperparameters are recognized b
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..domain import Choice, Domain, Float, Int
+from ..domain import Choice, Domain, Float, Int, Value
 from ..space import Dimension, SearchSpace
 from ..study import TRIALS_PER_ARM, Study
 from .base import Finding, Level
@@ -35,6 +35,10 @@ _ARCHITECTURE = (
 )
 _BATCH = r"(\w+_)?(batch|batch_size|batchsize|bs)"
 _LENGTH = r"(max_|num_|n_|total_|train_|training_)*(epochs?|steps?|iterations?|iters?)"
+_SCHEDULE = r"(\w+_)?(schedule|scheduler|decay|annealing)(_(type|name|kind))?"
+# Not exponential or stepped: these do not depend on how long the training is.
+_TO_THE_END = r"cosine\w*|linear\w*|one_?cycle|1_?cycle|poly\w*|wsd|trapezoid\w*"
+_UNCUT = ("full", "scheduled", "pbt", "pb2")  # schedulers that end no trial early
 _CHOOSER = r"opt|optim|optimi[sz]er"
 
 
@@ -61,6 +65,7 @@ def design(study: Study) -> tuple[Finding, ...]:
         _lost_arms,
         _too_few_trials,
         _fixed_limits,
+        _cut_schedule,
     )
     found = (rule(study) for rule in rules)
     return tuple(finding for finding in found if finding is not None)
@@ -275,6 +280,39 @@ def _fixed_limits(study: Study) -> Finding | None:
         f"{_listed(shown)} only, since that is fixed.",
         "Say so with the conclusion.",
         {"fixed": dict(study.fixed)},
+    )
+
+
+def _cut_schedule(study: Study) -> Finding | None:
+    """A15: a schedule that ends with the training is not to be judged half way."""
+    own = study.scheduler
+    name = own if isinstance(own, str) else type(own).__name__
+    if study.max_steps is None or name.lower() in _UNCUT:
+        return None
+    given: dict[str, Iterable[Value]]
+    given = {key: (value,) for key, value in study.fixed.items()}
+    given |= {
+        dimension.name: dimension.domain.options
+        for dimension in study.search_space.dimensions
+        if isinstance(dimension.domain, Choice)
+    }
+    found = [
+        f"{key}={option}"
+        for key in given
+        if _is(key, _SCHEDULE)
+        for option in given[key]
+        if isinstance(option, str) and _is(option, _TO_THE_END)
+    ]
+    if not found:
+        return None
+    return Finding(
+        "cut-schedule",
+        Level.NOTICE,
+        f"By its name {_listed(found)} has its end at step {study.max_steps:,}, and "
+        f"{name} may give up trials before: those that gain most in the end.",
+        "See in the report whether short runs tell who is best; compare later (with "
+        "a larger min_steps), or take scheduler: full.",
+        {"schedules": found},
     )
 
 
