@@ -28,7 +28,7 @@ with Turn(Path(sys.argv[1])).taken():
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "tuning.db-turn"
+    return tmp_path / "tuning.db"
 
 
 @pytest.fixture
@@ -104,4 +104,4 @@ def test_the_turn_comes_back_after_an_error(path: Path) -> None:
         raise ValueError("of the body")
 
     with Turn(path, patience_s=600).taken():
-        assert path.exists()
+        assert path.with_name("tuning.db-turn").exists()

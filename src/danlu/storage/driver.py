@@ -19,6 +19,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError
 
 from .turn import Turn
+from .wal import Wal
 
 _SQLITE = SQLiteDialect_pysqlite(paramstyle="named")
 Row = tuple[Any, ...]
@@ -72,12 +73,16 @@ class Driver(ABC):
 
 
 class SqliteDriver(Driver):
-    """Python's sqlite3; a batch holds the file's write lock from its start."""
+    """Python's sqlite3; a batch holds the file's write lock from its start.
 
-    def __init__(self, connection: Connection, turn: Turn | None) -> None:
+    Who writes takes a turn, and then waits for the log to be on disk; a database in
+    memory has neither.
+    """
+
+    def __init__(self, connection: Connection, line: tuple[Turn, Wal] | None) -> None:
         super().__init__(connection)
         self._dialect = _SQLITE
-        self._turn = turn
+        self._line = line
 
     def together(
         self, statements: Sequence[Executable], asked: Asked
@@ -94,14 +99,24 @@ class SqliteDriver(Driver):
                 raise
         return found
 
-    def turn(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def turn(self) -> Iterator[None]:
         """To be held by who writes through SQLAlchemy."""
-        return self._turn.taken() if self._turn else nullcontext()
+        if self._line is None:
+            yield
+            return
+        turn, wal = self._line
+        with turn.taken():
+            yield
+        try:
+            wal.wait()
+        except OSError as error:
+            raise DBAPIError("fdatasync", None, error) from error
 
     def close(self) -> None:
         """Leaves the line of writers."""
-        if self._turn:
-            self._turn.close()
+        for part in self._line or ():
+            part.close()
 
 
 class PostgresDriver(Driver):

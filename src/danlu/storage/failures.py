@@ -6,19 +6,35 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import StorageBusy, StorageError, StorageFormat, StorageFull
 
+_FREE_SPACE = (
+    "the disk is full; free some space and run the same command again: everything "
+    "acknowledged is safe"
+)
+_BAD_DISK = (
+    "the disk reports an error; look at its health and free space, then run the same "
+    "command again"
+)
 # Part of the database's message, our error, and what to do.
 _MEANINGS: tuple[tuple[str, type[StorageError], str], ...] = (
     (
         "disk is full",
         StorageFull,
-        "the disk is full; free some space and run the same command again: "
-        "everything acknowledged is safe",
+        _FREE_SPACE,
+    ),
+    (
+        "no space left",
+        StorageFull,
+        _FREE_SPACE,
     ),
     (
         "disk i/o error",
         StorageError,
-        "the disk reports an error; look at its health and free space, then run the "
-        "same command again",
+        _BAD_DISK,
+    ),
+    (
+        "input/output error",
+        StorageError,
+        _BAD_DISK,
     ),
     (
         "locked",

@@ -22,6 +22,7 @@ from .driver import Driver, PostgresDriver, Row, SqliteDriver
 from .session import Session, Undo
 from .tables import HEAD, notes, studies
 from .turn import Turn
+from .wal import Wal
 
 PATIENCE_S = 600.0  # a restart or a fail-over of a database server takes minutes
 _LARGEST = 2**63 - 1  # of the numbers that a database holds
@@ -39,14 +40,14 @@ def open_storage(url: str, *, patience_s: float = PATIENCE_S) -> SqlStorage:
     """
     if url in (":memory:", "sqlite://"):
         engine = sqlite.open_memory()
-        alone = partial(SqliteDriver, turn=None)
+        alone = partial(SqliteDriver, line=None)
         return SqlStorage(Session(lambda: engine, alone, ":memory:"))
     if url.startswith(_SERVERS):
         return _at_server(url, patience_s)
     path = _path_of(url)
     session = Session(
         lambda: sqlite.open_file(path),
-        lambda connection: SqliteDriver(connection, Turn(Path(f"{path}-turn"))),
+        lambda connection: SqliteDriver(connection, (Turn(path), Wal(path))),
         str(path),
     )
     storage = SqlStorage(session)

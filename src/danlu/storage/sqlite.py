@@ -1,7 +1,7 @@
 """SQLite files: how they are made, opened and recognized.
 
 A file is made under another name and put in place when it is complete, so that a crash
-never leaves half of one. Commits wait for the disk (`synchronous=FULL` in WAL mode).
+never leaves half of one. What waits for the disk is in `wal.py`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _set_up(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        connection.execute("PRAGMA synchronous=FULL")
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        safe = "NORMAL" if mode == "wal" else "FULL"  # see `wal.py`
+        connection.execute(f"PRAGMA synchronous={safe}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")

@@ -20,10 +20,10 @@ PATIENCE_S = 30.0  # a process that is stopped in its turn holds up all others
 
 
 class Turn:
-    """A line of processes for the file `path`, which is made when first needed."""
+    """A line of processes for the database `path`: a lock on a file beside it."""
 
     def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
-        self._path = path
+        self._path = Path(f"{path}-turn")
         self._patience_s = patience_s
         self._file: int | None = None
 
