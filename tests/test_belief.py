@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from danlu.belief import SPREAD, log_belief, spread
+from danlu.belief import SPREAD, due, log_belief, spread
 from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.errors import SpaceError
 from danlu.space import SearchSpace
@@ -155,3 +155,34 @@ def test_a_center_is_kept_as_its_domain_keeps_values() -> None:
 def test_a_belief_fits_its_domain(make: object, says: str) -> None:
     with pytest.raises(SpaceError, match=says):
         make()  # type: ignore[operator]
+
+
+def test_without_beliefs_every_point_is_due_in_the_same_space() -> None:
+    space = SearchSpace({"x": Float(0, 1)})
+
+    assert all(due(space, position) is space for position in range(5))
+
+
+@pytest.mark.parametrize(("confidence", "plain"), [(0.5, 50), (0.9, 10), (0.99, 1)])
+def test_a_share_of_the_points_is_chosen_without_the_beliefs(
+    confidence: float, plain: int
+) -> None:
+    space = SearchSpace(
+        {"x": believed(0.3, confidence), "y": believed(0.9, confidence / 2)}
+    )
+
+    without = [position for position in range(100) if due(space, position) is not space]
+
+    assert len(without) == pytest.approx(plain, abs=1)
+    assert 0 not in without
+
+
+def test_nothing_is_believed_of_branches_either_when_it_is_not_due() -> None:
+    own = Choice({"a": {"y": believed(0.3, 0.5)}, "b": {}}, belief=Belief("a"))
+    space = SearchSpace({"c": own}, {"data": "digits"})
+    u = np.random.default_rng(0).random((9, 2))
+
+    plain = due(space, 1)
+
+    assert spread(plain, u) is u
+    assert [space.decode(row) for row in u] == [plain.decode(row) for row in u]

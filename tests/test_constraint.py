@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from danlu.constraint import Constraint, parsed
+from danlu.constraint import Constraint, parsed, violations
 from danlu.errors import StudyError
 from danlu.trial import Curve
 
@@ -64,3 +65,11 @@ def test_a_metric_that_was_not_reported_has_no_value() -> None:
 
 def test_a_constraint_is_shown_as_written_but_for_spaces() -> None:
     assert "latency ms <= 2e1" == str(parsed(" latency ms<=  2e1"))
+
+
+def test_what_is_broken_in_all_counts_each_limit_by_its_largest_violation() -> None:
+    nan = math.nan
+    slacks = np.array([[-1.0, nan], [100.0, 0.0], [50.0, 0.002], [nan, 0.001]])
+
+    assert [0.0, 1.0, 1.5, 0.5] == violations(slacks).tolist()
+    assert [0.0, 0.0] == violations(np.empty((2, 0))).tolist()

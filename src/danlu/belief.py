@@ -3,12 +3,15 @@
 A belief bends the search towards a value without ever excluding another one: a share
 of the points lies around the value, the rest is spread evenly as without it. Mixing the
 two is how PriorBand (Mallik et al., 2023) keeps a wrong belief from being the end. Each
-dimension is mixed on its own, so that several wrong beliefs do cost a lot.
+dimension is mixed on its own. So with several beliefs nearly every point is bent by
+one of them, and a sampler that learns would see little else: it takes turns (`due`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -68,6 +71,40 @@ def log_belief(space: SearchSpace, x: Array) -> Array:
         active = ~np.isnan(places)
         total[active] += np.log(_density(domain, places[active]))
     return total
+
+
+def due(space: SearchSpace, position: int) -> SearchSpace:
+    """The space as the point at `position` is chosen: with its beliefs or without them.
+
+    A share of the points is chosen as if nothing were believed: 1 less the largest
+    confidence, spread evenly over the positions, the first of all with the beliefs. So
+    whatever is believed, a study of n trials has (1 - confidence) n that a study
+    without beliefs could have had too. Points of both spaces are the same.
+
+    >>> import danlu
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1, belief=danlu.Belief(0.3))})
+    >>> [due(space, position) is space for position in range(4)]
+    [True, False, True, False]
+    """
+    believed = _believed_columns(space)
+    if not believed:
+        return space
+    confidence = max(own.belief.confidence for _, own in believed if own.belief)
+    plain = 1 - confidence
+    if math.floor(position * plain) == math.floor((position + 1) * plain):
+        return space
+    return SearchSpace(_without(space.domains), space.fixed, space.pinned)
+
+
+def _without(domains: Mapping[str, Domain]) -> dict[str, Domain]:
+    """The domains without their beliefs, those under options too."""
+    plain: dict[str, Domain] = {}
+    for name, domain in domains.items():
+        if isinstance(domain, Choice):
+            own = {option: _without(under) for option, under in domain.branches.items()}
+            domain = replace(domain, branches=own)
+        plain[name] = replace(domain, belief=None)
+    return plain
 
 
 def _believed_columns(space: SearchSpace) -> list[tuple[int, Domain]]:

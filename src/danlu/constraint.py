@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import StudyError
 from .jsontext import is_name, shown
+from .space import Array
 from .trial import Curve
 
 _SIGNS = {"<=": True, ">=": False}
@@ -77,6 +78,21 @@ class Constraint:
 
     def __str__(self) -> str:
         return self.text
+
+
+def violations(slacks: Array) -> Array:
+    """By how much trials break their constraints in all (n,), from slacks (n, c).
+
+    0 where a trial keeps all of them or never said (nan). Constraints have units of
+    their own, so the largest violation of each one counts 1.
+
+    >>> violations(np.array([[-2.0, 3.0], [4.0, -1.0], [1.0, 6.0]])).tolist()
+    [0.5, 1.0, 1.25]
+    """
+    broken = np.maximum(np.nan_to_num(slacks), 0.0)
+    largest = broken.max(axis=0, initial=0.0)
+    total: Array = (broken / np.where(largest > 0, largest, 1.0)).sum(axis=1)
+    return total
 
 
 def parsed(text: object) -> Constraint:

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from .ask import trial_rng
-from .domain import Choice, Float, Int
+from .constraint import Constraint, parsed
+from .domain import Belief, Choice, Float, Int
 from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
 from .history import History, Metric
 from .samplers.base import Sampler
@@ -44,22 +45,20 @@ def check_sampler(sampler: Sampler) -> None:
 
     It is a frozen dataclass; the same history and generator give the same answer; its
     params are in the space, conditional ones included; it survives trials that are
-    infeasible, failed, equal, pending, missing or extreme.
+    infeasible, failed, equal, pending, missing or extreme, and studies with beliefs,
+    constraints, earlier studies and rungs.
 
     >>> import danlu
     >>> check_sampler(danlu.samplers.Random())
     """
     _frozen(sampler)
-    for space in _spaces():
-        for trials in _pasts(space):
-            history = History(space, _METRIC, trials, position=len(trials))
-            first = sampler.ask(history, np.random.default_rng(1))
-            second = sampler.ask(history, np.random.default_rng(1))
-            _require(first == second, f"the same question, two answers: {first}")
-            if first is not None:
-                _require(
-                    first.params in space, f"{first.params} is not in {space.domains}"
-                )
+    for history in _questions():
+        first = sampler.ask(history, np.random.default_rng(1))
+        second = sampler.ask(history, np.random.default_rng(1))
+        _require(first == second, f"the same question, two answers: {first}")
+        if first is not None:
+            inside = first.params in history.space
+            _require(inside, f"{first.params} is not in {history.space.domains}")
 
 
 def check_scheduler(scheduler: Scheduler) -> None:
@@ -173,11 +172,64 @@ def _refuses_change(part: object) -> bool:
     return False
 
 
+def _questions() -> Iterator[History]:
+    """Histories with which a sampler must be able to answer."""
+    for space in _spaces():
+        for trials in _pasts(space):
+            yield History(space, _METRIC, trials, position=len(trials))
+    for space in (_tree(), _believed()):
+        yield from _constrained(space)
+        yield from _transferred(space)
+        yield from _leveled(space)
+
+
+def _constrained(space: SearchSpace) -> Iterator[History]:
+    """Limits that some trials keep, all, none; and a metric that nobody reports."""
+    sizes = np.linspace(0, 1, 12).tolist()
+    for text in ("size <= 0.5", "size <= 2", "size >= 2", "other <= 0"):
+        limit = parsed(text)
+        trials = [
+            _sized(_trial(n, params, float(n)), limit, sizes[n])
+            for n, params in enumerate(_drawn(space))
+        ]
+        limits = (limit, parsed("never <= 0"))
+        yield History(space, _METRIC, trials, position=12, constraints=limits)
+
+
+def _transferred(space: SearchSpace) -> Iterator[History]:
+    """Earlier studies: of this space, of another, without a loss, without a trial."""
+    every = [_trial(n, params, float(n % 5)) for n, params in enumerate(_drawn(space))]
+    line = SearchSpace({"layers": Int(2, 9), "x": Float(0, 1)})
+    others = [_trial(n, own, float(n)) for n, own in enumerate(_drawn(line))]
+    none = [replace(trial, state=State.INFEASIBLE) for trial in every]
+    for own in (every, none, []):
+        earlier = (History(space, _METRIC, own), History(line, _METRIC, others))
+        for trials in ([], every[:3], every):
+            yield History(space, _METRIC, trials, position=len(trials), earlier=earlier)
+
+
+def _leveled(space: SearchSpace) -> Iterator[History]:
+    """Trials that are paused at rungs, of which one is promoted."""
+    trials = [
+        replace(_trial(n, params, float(n), State.PAUSED), budget=1)
+        for n, params in enumerate(_drawn(space))
+    ]
+    curves = {"loss": Curve.of({1: 0.0, 3: 0.5})}
+    trials[0] = replace(trials[0], state=State.RUNNING, budget=9, curves=curves)
+    for level in (1, 3, 9):
+        yield History(space, _METRIC, trials, position=12, max_steps=9, level=level)
+
+
 def _spaces() -> Iterator[SearchSpace]:
     yield SearchSpace({"x": Float(0, 1)})
     yield SearchSpace({"only": Float(3, 3), "one": Choice(["a"])})
     yield SearchSpace({f"x{n}": Float(1e-6, 1, log=True) for n in range(60)})
-    yield SearchSpace(
+    yield _tree()
+
+
+def _tree() -> SearchSpace:
+    """Branches, whole numbers, and options with an order and without one."""
+    return SearchSpace(
         {
             "optimizer": Choice(
                 {
@@ -193,10 +245,27 @@ def _spaces() -> Iterator[SearchSpace]:
     )
 
 
+def _believed() -> SearchSpace:
+    """What is believed of each kind of hyperparameter, under an option too."""
+    lr = Float(1e-4, 1, log=True, belief=Belief(1.0, confidence=0.99))
+    return SearchSpace(
+        {
+            "optimizer": Choice({"adam": {"lr": lr}, "sgd": {}}, belief=Belief("sgd")),
+            "layers": Int(1, 4, belief=Belief(1)),
+            "batch": Choice([32, 64, 128], ordered=True, belief=Belief(128, 0.9)),
+            "x": Float(0, 1),
+        }
+    )
+
+
+def _drawn(space: SearchSpace) -> list[Params]:
+    rng = np.random.default_rng(0)
+    return [space.decode(rng.random(len(space))) for _ in range(12)]
+
+
 def _pasts(space: SearchSpace) -> Iterator[list[Trial]]:
     """Pasts that a sampler must survive."""
-    rng = np.random.default_rng(0)
-    params = [space.decode(rng.random(len(space))) for _ in range(12)]
+    params = _drawn(space)
     yield []
     yield [Trial(0, params[0])]
     for state in State:
@@ -211,6 +280,14 @@ def _trial(
 ) -> Trial:
     curves = {"loss": Curve.of({1: loss})}
     return Trial(number, params, state, index=number, curves=curves)
+
+
+def _sized(trial: Trial, limit: Constraint, size: float) -> Trial:
+    """The trial with that size, infeasible if the limit is about it and is broken."""
+    broken = limit.metric == "size" and limit.slack(size) > 0
+    curves = {**trial.curves, "size": Curve.of({1: size})}
+    state = State.INFEASIBLE if broken else trial.state
+    return replace(trial, state=state, curves=curves)
 
 
 def _simulate(

@@ -114,7 +114,7 @@ def test_negative_weights_leave_the_covariance_positive() -> None:
 
 def test_one_generation_is_updated_as_equations_41_to_47_say() -> None:
     own = gaussian.rates(1, 4)
-    before = gaussian.start(np.array([0.5]), 0.1, np.array([1.0]))
+    before = gaussian.start(np.array([0.5]), 0.1, np.eye(1))
     y = np.array([[1.0], [2.0], [-1.0], [-2.0]])
 
     after = gaussian.updated(before, y, own)
@@ -257,7 +257,7 @@ def test_params_of_somebody_else_are_learned_from() -> None:
     told = [ended(n, Suggestion(p), -n) for n, p in enumerate(points)]
 
     assert asked(space, told).note["generation"] == 1
-    assert cma_es._REPLAYS[(None, METRIC, 0)].run.normal.mean.min() > 0.6
+    assert cma_es._REPLAYS[(None, METRIC, 0, ())].run.normal.mean.min() > 0.6
 
 
 def test_a_flat_loss_starts_a_new_run_with_twice_the_population() -> None:
@@ -267,7 +267,7 @@ def test_a_flat_loss_starts_a_new_run_with_twice_the_population() -> None:
 
     runs = [trial.sampler_note["restart"] for trial in trials]
     assert max(runs) == 1
-    assert cma_es._REPLAYS[(None, METRIC, 0)].run.plan.population == 12
+    assert cma_es._REPLAYS[(None, METRIC, 0, ())].run.plan.population == 12
 
 
 def test_small_and_large_populations_spend_about_the_same() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from danlu.domain import Belief, Choice, Float, Int
-from danlu.samplers.parzen import MOST_CELLS, around, axes
+from danlu.samplers.parzen import MOST_CELLS, Blend, around, axes
 from danlu.space import Array, SearchSpace
 
 NESTED = SearchSpace(
@@ -156,3 +156,15 @@ def test_what_is_believed_is_drawn_before_anything_is_known() -> None:
     assert 0.7 < (np.abs(drawn - 0.2) < 0.2).mean()
     high, low = mixture.log_density(np.array([[0.2], [0.9]]))
     assert high > 0 > low
+
+
+def test_a_blend_draws_each_of_its_parts_as_often_as_its_share() -> None:
+    own = axes(SearchSpace({"x": Float(0, 1)}))
+    low, high = (around(own, np.full((30, 1), center)) for center in (0.1, 0.9))
+    blend = Blend([low, high], np.array([0.8, 0.2]))
+
+    drawn = blend.sample(1000, np.random.default_rng(0))
+
+    middles = ((np.arange(1000) + 0.5) / 1000)[:, None]
+    assert 0.8 == pytest.approx((drawn < 0.5).mean(), abs=0.03)
+    assert 1 == pytest.approx(np.exp(blend.log_density(middles)).mean(), abs=1e-3)

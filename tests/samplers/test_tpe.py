@@ -59,20 +59,20 @@ def test_the_best_tenth_is_split_off_and_infeasible_trials_are_never_in_it() -> 
     losses = np.arange(40.0)[::-1].copy()
     losses[39] = np.nan  # was 0, the lowest
 
-    good, rest = split(losses)
+    good, rest = split(losses, np.where(np.isnan(losses), np.inf, 0.0))
 
     assert good.tolist() == [38, 37, 36, 35]
     assert rest.tolist() == [*range(34, -1, -1), 39]
 
 
 def test_at_most_a_few_are_the_best() -> None:
-    good, rest = split(np.arange(1000.0))
+    good, rest = split(np.arange(1000.0), np.zeros(1000))
 
     assert (len(good), len(rest)) == (MOST_OF_BEST, 1000 - MOST_OF_BEST)
 
 
 def test_where_all_trials_are_infeasible_none_is_good() -> None:
-    good, rest = split(np.full(12, np.nan))
+    good, rest = split(np.full(12, np.nan), np.full(12, np.inf))
 
     assert (len(good), len(rest)) == (0, 12)
 

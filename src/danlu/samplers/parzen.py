@@ -11,6 +11,7 @@ function of the kernel. So all kernels at all points are one product of matrices
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi
 
@@ -174,6 +175,41 @@ class Mixture:
             rows = table[own.cells(self.centers[:, own.column])]
             parts.append(rows * is_on[:, own.column, None])
         return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Several mixtures, of which each makes up one of the `shares` (k,) of the whole.
+
+    >>> from danlu import Float, SearchSpace
+    >>> own = axes(SearchSpace({"x": Float(0, 1)}))
+    >>> parts = [around(own, np.array([[0.2]])), around(own, np.array([[0.8]]))]
+    >>> blend = Blend(parts, np.array([0.5, 0.5]))
+    >>> low, high = blend.log_density(np.array([[0.2], [0.8]]))
+    >>> round(float(low - high), 9)
+    0.0
+    """
+
+    parts: Sequence[Mixture]
+    shares: Array
+
+    def log_density(self, points: Array) -> Array:
+        """The logarithm of the density at each of `points` (m, d); even is 0."""
+        logs = [
+            part.log_density(points) + np.log(share)
+            for part, share in zip(self.parts, self.shares, strict=True)
+        ]
+        together: Array = np.logaddexp.reduce(logs, axis=0)
+        return together
+
+    def sample(self, count: int, rng: Generator) -> Array:
+        """Points (count, d), each of one of the mixtures."""
+        counts = rng.multinomial(count, self.shares)
+        drawn = [
+            part.sample(int(own), rng)
+            for part, own in zip(self.parts, counts, strict=True)
+        ]
+        return np.concatenate(drawn)
 
 
 def around(axes: Axes, centers: Array) -> Mixture:

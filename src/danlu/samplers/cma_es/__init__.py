@@ -3,7 +3,7 @@
 Each generation, a population of params is drawn; the distribution then moves towards
 the better half and takes on its shape. `gaussian` holds that update, `margin` what
 whole numbers and ordered options need, `categories` the unordered options, `restarts`
-the end of a run and the start of the next one.
+the end of a run and the start of the next one, `warm` the start after earlier studies.
 
 The sampler keeps nothing: the distribution is worked out from the ended trials in the
 order in which they ended, a generation for each full population. A trial that ends
@@ -31,13 +31,14 @@ import numpy as np
 from numpy.random import Generator, default_rng
 
 from ...belief import spread
+from ...constraint import violations
 from ...errors import SamplerError, SpaceError
-from ...history import History
+from ...history import History, slacks_of
 from ...space import Array, SearchSpace
 from ...trial import Note, State, Trial
 from ..base import Sampler, Suggestion
-from . import categories, gaussian, margin, restarts
-from .axes import Axes, axes_of, believed
+from . import categories, gaussian, margin, restarts, warm
+from .axes import Axes, Start, axes_of, believed
 from .categories import Categories
 from .gaussian import Gaussian
 from .restarts import Plan, Signs
@@ -45,6 +46,7 @@ from .restarts import Plan, Signs
 _TRIES = 100  # points drawn until one is inside the cube; then one is moved inside
 _DIGITS = 6  # after the point, of numbers in a note: finer than a narrow shape needs
 _MOST_NOTED = 80  # numbers in a note, which is to stay below 1 KB
+_OTHER = "without_earlier"  # in the note of a trial from the start that is compared
 _MOST_REPLAYS = 16  # about a dozen arms of a study, or studies of one process
 
 
@@ -54,9 +56,11 @@ class CmaEs(Sampler):
 
     For studies of some hundred trials or more, also with several workers. `population`
     is the number of trials in a generation, by default 4 + 3 ln(dimensions); a run that
-    has come to its end starts anew, by BIPOP (Hansen, 2009). Params that are inactive
-    are drawn all the same, and nobody is told. Trials count when they end: paused ones
-    do not.
+    has come to its end starts anew, by BIPOP (Hansen, 2009). The first one starts where
+    it is believed to be good and where the best trials of earlier studies lie. Trials
+    that break a constraint rank behind all that keep it, by how much they break it.
+    Params that are inactive are drawn all the same, and nobody is told. Trials count
+    when they end: paused ones do not.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1), "n": danlu.Int(1, 9)})
@@ -82,16 +86,20 @@ class CmaEs(Sampler):
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """A point of the generation that is open now."""
         replay = self._replay(history)
-        return _drawn(replay, rng)
+        run = replay.run
+        if run.other is None or history.position % 2 == 0:
+            return _drawn(replay, run, rng)
+        drawn = _drawn(replay, run.other, rng)
+        return Suggestion(drawn.params, {**drawn.note, _OTHER: True})
 
     def _replay(self, history: History) -> _Replay:
         """What the ended trials have taught; goes on from the last answer if it can."""
-        key = (self.population, history.metric, history.seed)
+        key = (self.population, history.metric, history.seed, history.constraints)
         known = _REPLAYS.pop(key, None)
         found = None if known is None else _continued(known, history)
         if found is None:
-            start = _first(history.space, history.seed, self.population)
-            found = _continued(start, history) or start
+            first = _first(history, self.population)
+            found = _continued(first, history) or first
         _REPLAYS[key] = found
         if len(_REPLAYS) > _MOST_REPLAYS:
             _REPLAYS.pop(next(iter(_REPLAYS)), None)
@@ -100,7 +108,11 @@ class CmaEs(Sampler):
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One run, from its start up to the generation that is open now."""
+    """One run, from its start up to the generation that is open now.
+
+    Of the first generation after an earlier study, every other trial comes from the
+    start without it, and the run goes on from the better of both.
+    """
 
     plan: Plan
     normal: Gaussian
@@ -109,6 +121,7 @@ class _Run:
     spent: int = 0
     bests: tuple[float, ...] = ()
     medians: tuple[float, ...] = ()
+    other: _Run | None = None  # a start to be compared with, in the first generation
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +129,7 @@ class _Replay:
     """A run, and the ended trials that led to it, the last of which ended `last`."""
 
     space: SearchSpace
+    earlier: tuple[History, ...]
     axes: Axes
     seed: int
     usual: int
@@ -126,9 +140,13 @@ class _Replay:
 
 
 class _Member(NamedTuple):
-    """One trial of a generation: its loss, its point (d,) and the note it was given."""
+    """One trial of a generation: its point (d,) and the note it was given.
+
+    `loss` is inf if it is infeasible; `slacks` are those of the constraints.
+    """
 
     loss: float
+    slacks: Sequence[float | None]
     point: Array
     note: Note
 
@@ -137,30 +155,42 @@ class _Member(NamedTuple):
 _REPLAYS: dict[tuple[object, ...], _Replay] = {}
 
 
-def _first(space: SearchSpace, seed: int, population: int | None) -> _Replay:
+def _first(history: History, population: int | None) -> _Replay:
     """Where a study without trials stands."""
+    space, earlier = history.space, history.earlier
     axes = axes_of(space)
     size = max(len(axes.numbers) + len(axes.choices), 1)
     usual = population or gaussian.default_population(size)
-    run = _started(space, axes, Plan(0, usual), seed)
-    return _Replay(space, axes, seed, usual, run)
+    start = believed(space, axes)
+    run = _started(axes, Plan(0, usual), start)
+    best = warm.best_of(history.transferred())
+    if best is not None:
+        warmed = _started(axes, Plan(0, usual), warm.warmed(start, axes, best))
+        run = replace(warmed, other=run)
+    return _Replay(space, earlier, axes, history.seed, usual, run)
 
 
-def _started(space: SearchSpace, axes: Axes, plan: Plan, seed: int) -> _Run:
-    """The start of a run: the first one in the middle, the others anywhere."""
-    mean, widths, chances = believed(space, axes)
-    if plan.restart:
-        rng = default_rng([seed, plan.restart])
-        mean = spread(space, rng.random((1, axes.size)))[0, list(axes.numbers)]
-    sigma = float(widths.max(initial=0.0)) or 1.0
-    normal = gaussian.start(mean, sigma * plan.shrinkage, widths / sigma)
+def _restarted(replay: _Replay, plan: Plan) -> _Run:
+    """The start of a later run, anywhere."""
+    space, axes = replay.space, replay.axes
+    rng = default_rng([replay.seed, plan.restart])
+    mean = spread(space, rng.random((1, axes.size)))[0, list(axes.numbers)]
+    return _started(axes, plan, replace(believed(space, axes), mean=mean))
+
+
+def _started(axes: Axes, plan: Plan, start: Start) -> _Run:
+    sigma = float(start.widths.max(initial=0.0)) or 1.0
+    covariance = start.covariance / sigma**2
+    normal = gaussian.start(start.mean, sigma * plan.shrinkage, covariance)
     normal = _with_margin(normal, axes, plan.population)
-    return _Run(plan, normal, categories.start(chances), first_width=sigma)
+    return _Run(plan, normal, categories.start(start.chances), first_width=sigma)
 
 
 def _continued(replay: _Replay, history: History) -> _Replay | None:
     """The replay with what has ended since; None where the past is another one."""
     if replay.space is not history.space and replay.space != history.space:
+        return None
+    if replay.earlier != history.earlier:
         return None
     fresh = [trial for trial in history.trials if id(trial) not in replay.known]
     if len(history.trials) - len(fresh) != len(replay.known):
@@ -218,19 +248,23 @@ def _takes_part(trial: Trial, restart: int) -> bool:
 def _member(trial: Trial, history: History) -> _Member | None:
     """A trial of a generation; None when it has no loss or is outside the space."""
     infeasible = trial.state is State.INFEASIBLE
-    loss = math.inf if infeasible else history.loss(trial)  # infeasible ones are last
+    loss = math.inf if infeasible else history.loss(trial)
     if loss is None:
         return None
     try:
-        return _Member(loss, history.space.encode(trial.params), trial.sampler_note)
+        point = history.space.encode(trial.params)
     except SpaceError:
         return None
+    slacks = slacks_of(trial, history.metric, history.constraints)
+    return _Member(loss, slacks, point, trial.sampler_note)
 
 
 def _taught(replay: _Replay, run: _Run, members: Sequence[_Member]) -> _Run:
     """The run after a generation, or the start of the next run."""
     axes = replay.axes
-    ranked = sorted(members, key=lambda member: member.loss)
+    ranked = _ranked(members)
+    if run.other is not None:
+        run, ranked = _better(run, run.other, ranked)
     steps = [_step(run.normal, axes, member) for member in ranked]
     rates = gaussian.rates(max(len(axes.numbers), 1), len(ranked))
     normal = gaussian.updated(run.normal, np.stack(steps), rates)
@@ -248,7 +282,38 @@ def _taught(replay: _Replay, run: _Run, members: Sequence[_Member]) -> _Run:
         return taught
     rng = default_rng([replay.seed, run.plan.restart])
     plan = restarts.next_plan(run.plan, replay.usual, taught.spent, rng)
-    return _started(replay.space, axes, plan, replay.seed)
+    return _restarted(replay, plan)
+
+
+def _better(
+    warm_run: _Run, other: _Run, ranked: Sequence[_Member]
+) -> tuple[_Run, list[_Member]]:
+    """The start whose trials have the lower mean rank, and the trials as it sees them.
+
+    Those of the other start are to it as if somebody else had chosen them.
+    """
+    is_other = np.array([bool(member.note.get(_OTHER)) for member in ranked])
+    ranks = np.arange(len(ranked))
+    both = is_other.any() and not is_other.all()
+    other_wins = bool(both and ranks[is_other].mean() < ranks[~is_other].mean())
+    seen = [
+        member if of_other == other_wins else member._replace(note={})
+        for member, of_other in zip(ranked, is_other.tolist(), strict=True)
+    ]
+    return (other if other_wins else replace(warm_run, other=None)), seen
+
+
+def _ranked(members: Sequence[_Member]) -> list[_Member]:
+    """The feasible members by loss, then the others, by how much they break.
+
+    Deb (2000), "An efficient constraint handling method for genetic algorithms",
+    section 3. CMA-ES looks at ranks alone, so it needs no penalty of a chosen size.
+    """
+    losses = np.array([member.loss for member in members])
+    broken = violations(np.array([member.slacks for member in members], np.float64))
+    unexplained = np.isinf(losses) & (broken == 0)
+    order = np.lexsort((losses, np.where(unexplained, np.inf, broken)))
+    return [members[row] for row in order]
 
 
 def _has_ended(run: _Run, axes: Axes, worst: float) -> bool:
@@ -313,10 +378,9 @@ def _with_margin(normal: Gaussian, axes: Axes, population: int) -> Gaussian:
     return replace(normal, mean=mean, stretch=stretch)
 
 
-def _drawn(replay: _Replay, rng: Generator) -> Suggestion:
+def _drawn(replay: _Replay, run: _Run, rng: Generator) -> Suggestion:
     """A point of the run's distribution, with the note by which it is found again."""
-    axes, run = replay.axes, replay.run
-    normal = run.normal
+    axes, normal = replay.axes, run.normal
     points = normal.points(rng.standard_normal((_TRIES, len(axes.numbers))))
     inside = ((points >= 0) & (points <= 1))[:, axes.real].all(axis=1)
     x = points[np.argmax(inside)] if inside.any() else points[0]

@@ -62,6 +62,21 @@ class Axes:
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a run starts: mean (n,) and covariance (n, n), chances of the options."""
+
+    mean: Array
+    covariance: Array
+    chances: list[Array]
+
+    @property
+    def widths(self) -> Array:
+        """The standard deviation of each number (n,)."""
+        widths: Array = np.sqrt(np.diag(self.covariance))
+        return widths
+
+
 def axes_of(space: SearchSpace) -> Axes:
     """The axes of a search space."""
     domains = [dimension.domain for dimension in space.dimensions]
@@ -77,8 +92,8 @@ def axes_of(space: SearchSpace) -> Axes:
     )
 
 
-def believed(space: SearchSpace, axes: Axes) -> tuple[Array, Array, list[Array]]:
-    """What is known before any trial: means (n,), widths (n,), chances of the options.
+def believed(space: SearchSpace, axes: Axes) -> Start:
+    """What is known before any trial.
 
     They are the moments of what is believed; without beliefs, of the even distribution:
     the middle, and 1 / sqrt(12) = 0.29 of the range, beside Hansen's advice of 0.3.
@@ -91,7 +106,7 @@ def believed(space: SearchSpace, axes: Axes) -> tuple[Array, Array, list[Array]]
         / _QUANTILES
         for column, count in zip(axes.choices, axes.options, strict=True)
     ]
-    return numbers.mean(axis=0), numbers.std(axis=0), chances
+    return Start(numbers.mean(axis=0), np.diag(numbers.var(axis=0)), chances)
 
 
 def _varies(domain: Domain) -> bool:

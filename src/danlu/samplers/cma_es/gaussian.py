@@ -117,16 +117,20 @@ class Gaussian:
         return (Y @ self.axes / self.lengths) @ self.axes.T
 
 
-def start(mean: Array, sigma: float, widths: Array) -> Gaussian:
-    """A normal distribution at `mean` with the deviations `sigma * widths` (n,)."""
+def start(mean: Array, sigma: float, covariance: Array) -> Gaussian:
+    """A normal distribution at `mean` with the covariance `sigma**2 * covariance`."""
     n = len(mean)
+    variances = np.diag(covariance)
+    axes, lengths = np.eye(n), np.sqrt(variances)
+    if (covariance != np.diag(variances)).any():
+        covariance, axes, lengths = _decomposed(covariance)
     return Gaussian(
         mean=mean,
         sigma=sigma,
         stretch=np.ones(n),
-        covariance=np.diag(widths**2),
-        axes=np.eye(n),
-        lengths=widths,
+        covariance=covariance,
+        axes=axes,
+        lengths=lengths,
         p_sigma=np.zeros(n),
         p_c=np.zeros(n),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from ...belief import spread
+from ...belief import due, spread
 from ...errors import SamplerError
 from ...history import History
 from ...sequence import point
@@ -54,9 +54,10 @@ class GP(Sampler):
 
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params of highest log expected improvement, tried by nobody so far."""
-        (X, y), axes = history.observed(), Axes(history.space)
+        (X, y), axes = history.observed(), Axes(due(history.space, history.position))
         earlier = processes_of(axes, history.transferred())
-        if np.isfinite(y).sum() < self.min_trials and not earlier:
+        says_something = np.isfinite(y) | (history.slacks() > 0).any(1)
+        if says_something.sum() < self.min_trials and not earlier:
             return Suggestion(history.space.decode(_first(history)))
         model = model_of(axes, history, earlier)
         search = Search(axes, model.score, model.score_with_slopes)
@@ -72,7 +73,7 @@ def _first(history: History) -> Array:
     u = np.full(dimensions, 0.5)
     if position:
         u = point("sobol", dimensions, history.seed, position - 1)
-    first: Array = spread(history.space, u[None])[0]
+    first: Array = spread(due(history.space, position), u[None])[0]
     return first
 
 

@@ -106,7 +106,8 @@ def model_of(axes: Axes, history: History, earlier: Sequence[Process]) -> Model:
         evidence = evidence.and_also(at, objective.mean(at))
         objective = posterior(evidence, hyper, trend=trend)
     seen = [own.points for own in earlier] if not len(evidence.points) else []
-    best = float(objective.mean(np.vstack((evidence.points, *seen))).min())
+    means = objective.mean(np.vstack((evidence.points, *seen)))
+    best = float(means.min()) if len(means) else 0.0  # nothing is feasible yet
     limits = [_limit(axes, *stated) for stated in _stated(X, y, slacks)]
     return Model(axes, objective, limits, best, BELIEF_TRIALS / max(len(y), 1))
 
