@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from danlu.belief import SPREAD, due, log_belief, spread
+from danlu.belief import SPREAD, due, is_refuted, log_belief, spread
 from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.errors import SpaceError
 from danlu.space import SearchSpace
@@ -186,3 +186,19 @@ def test_nothing_is_believed_of_branches_either_when_it_is_not_due() -> None:
 
     assert spread(plain, u) is u
     assert [space.decode(row) for row in u] == [plain.decode(row) for row in u]
+
+
+def test_a_belief_is_refuted_by_losses_that_grow_with_it() -> None:
+    space, x = column(believed(0.2, 0.5)), np.linspace(0, 1, 20)[:, None]
+
+    assert not is_refuted(space, x, np.abs(x[:, 0] - 0.25))
+    assert is_refuted(space, x, np.abs(x[:, 0] - 0.9))
+
+
+def test_a_belief_stands_while_too_few_trials_have_a_loss() -> None:
+    x, losses = np.linspace(0, 1, 6)[:, None], np.linspace(1, 0, 6)
+    few = np.where(np.arange(6) < 3, losses, np.nan)
+
+    assert is_refuted(column(believed(0.0, 0.5)), x, losses)
+    assert not is_refuted(column(believed(0.0, 0.5)), x, few)
+    assert not is_refuted(column(Float(0, 1)), x, losses)

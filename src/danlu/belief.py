@@ -22,6 +22,7 @@ from .space import Array, SearchSpace
 # within a tenth of the range, which is what "about this large" means for a range of
 # some orders of magnitude (3 times more or less, in 1e-5..1).
 SPREAD = 0.1
+LEAST_TRIALS = 4  # with a loss, below which a belief stands whatever they say
 _HALVINGS = 55  # of [0, 1], after which an interval is shorter than a float's 2**-53
 
 
@@ -93,6 +94,42 @@ def due(space: SearchSpace, position: int) -> SearchSpace:
     plain = 1 - confidence
     if math.floor(position * plain) == math.floor((position + 1) * plain):
         return space
+    return without_beliefs(space)
+
+
+def is_refuted(space: SearchSpace, x: Array, losses: Array) -> bool:
+    """Whether trials at points (n, d) are worse the more was believed of their place.
+
+    That is a Spearman rank correlation above 0 of the believed density and the losses
+    (n,), of which nan ones say nothing. Trials far from what is believed are needed for
+    it, which `due` provides.
+
+    >>> import danlu, numpy
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1, belief=danlu.Belief(0.3))})
+    >>> x = numpy.array([[0.2], [0.3], [0.6], [0.7], [0.9]])
+    >>> is_refuted(space, x, (x[:, 0] - 0.35) ** 2)
+    False
+    >>> is_refuted(space, x, (x[:, 0] - 0.8) ** 2)
+    True
+    """
+    known = np.isfinite(losses)
+    if known.sum() < LEAST_TRIALS or not _believed_columns(space):
+        return False
+    from scipy.stats import rankdata  # 0.7 s to import: only where there is a belief
+
+    believed = rankdata(log_belief(space, x[known]))
+    ranks = rankdata(losses[known])
+    return bool((believed - believed.mean()) @ (ranks - ranks.mean()) > 0)
+
+
+def without_beliefs(space: SearchSpace) -> SearchSpace:
+    """The same space, of which nothing is believed.
+
+    >>> import danlu
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1, belief=danlu.Belief(0.3))})
+    >>> without_beliefs(space).domains["x"].belief is None
+    True
+    """
     return SearchSpace(_without(space.domains), space.fixed, space.pinned)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from ...belief import due, spread
+from ...belief import due, is_refuted, spread, without_beliefs
 from ...errors import SamplerError
 from ...history import History
 from ...sequence import point
@@ -33,8 +33,9 @@ class GP(Sampler):
     """Params where a Gaussian process expects the largest improvement.
 
     The first trials are the middle of the space and then quasi-random points, until
-    `min_trials` have a loss. Good for up to some hundreds of trials that are costly;
-    from 400 on the process sees a part of them.
+    `min_trials` have a loss or break a constraint. Good for up to some hundreds of
+    trials that are costly; from 400 on the process sees a part of them. Beliefs count
+    for a share of the trials, and no longer once the losses contradict them.
 
     >>> import danlu, numpy
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -54,7 +55,9 @@ class GP(Sampler):
 
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params of highest log expected improvement, tried by nobody so far."""
-        (X, y), axes = history.observed(), Axes(due(history.space, history.position))
+        X, y = history.observed()
+        space = due(history.space, history.position)
+        axes = Axes(without_beliefs(space) if is_refuted(space, X, y) else space)
         earlier = processes_of(axes, history.transferred())
         says_something = np.isfinite(y) | (history.slacks() > 0).any(1)
         if says_something.sum() < self.min_trials and not earlier:
