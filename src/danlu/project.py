@@ -17,7 +17,7 @@ from .errors import StudyError, StudyNotFound, TrialError, did_you_mean
 from .executors.base import Executor
 from .folders import folder_beside, folder_name
 from .history import History
-from .jsontext import is_writable, shown
+from .jsontext import is_writable, shown, writable
 from .loop import Loop, Progress
 from .memory import FOLLOW_S, Memory, earlier_studies
 from .owner import this_owner
@@ -218,7 +218,7 @@ class Project:
                 f"trial {known.number} was taken over by {known.host}: it is at "
                 f"attempt {known.attempt}, this is {trial.attempt}"
             )
-        told = settle.told(known, study, state, reason)
+        told = settle.told(known, study, state, writable(reason))
         return self._move(memory, known, told)
 
     def add(
@@ -265,7 +265,7 @@ class Project:
         Raises:
             TrialError: there is no such trial, or it has not ended.
         """
-        study, memory = self._found(study)
+        _, memory = self._found(study)
         known = memory.reread(number)
         return self._move(memory, known, settle.again(known))
 
@@ -277,7 +277,7 @@ class Project:
         """
         study, memory = self._found(study)
         known = memory.reread(number)
-        reason = reason or "stopped by hand"
+        reason = writable(reason) or "stopped by hand"
         return self._move(memory, known, settle.closed(known, State.STOPPED, reason))
 
     def history(self, study: Study | str) -> History:
@@ -374,7 +374,8 @@ class Project:
             raise TrialError(
                 f"trial {before.number} is {now.state.value} by now: look again"
             )
-        return memory.reread(before.number)
+        memory.keep(after)
+        return after
 
     def _log_design(self, study: Study) -> None:
         for finding in design(study):

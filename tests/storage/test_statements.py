@@ -15,6 +15,7 @@ from danlu.storage import statements as sql
 # Of each trial or report; none may look at all rows of a study.
 HOT = {
     "changes": sql.NEWS,
+    "one trial": sql.NEWS_OF_ONE,
     "curves of a trial": sql.STRETCHES,
     "joining them": sql.JOINED,
     "dropping the earlier ones": sql.WITHOUT_EARLIER,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from json import JSONDecoder
+from operator import attrgetter, lt
 from typing import Any
 
 import numpy as np
 
 from ..jsontext import dumps, json_to_number, loads, number_to_json, writable
 from ..trial import Curve, Kind, Report, State, Trial
-from .base import Claim
+from .base import Changes, Claim
 
 # What `trial_from_row` expects, in this order.
 TRIAL_COLUMNS = (
@@ -47,6 +47,8 @@ RESERVED = (
     "host",
     "owner",
 )
+# What the first column says that a row of news is.
+OF_STUDY, OF_TRIAL, OF_CURVE = 0, 1, 2
 _STATES = {state.value: state for state in State}
 _KINDS = {kind.value: kind for kind in Kind}
 _decoded = JSONDecoder().raw_decode
@@ -76,6 +78,28 @@ def trial_from_row(row: Sequence[Any]) -> Trial:
         ended_s=row[16],
         host=row[17],
     )
+
+
+def news_from(news: Iterable[Sequence[Any]]) -> Changes | None:
+    """What rows of news say, in whatever order; None where there is no study."""
+    version: int | None = None
+    changed: list[Trial] = []
+    grown: dict[int, list[tuple[int, str]]] = {}
+    for what, *row in news:
+        if what == OF_STUDY:
+            version = row[0]
+        elif what == OF_TRIAL:
+            changed.append(trial_from_row(row[1:]))
+        else:
+            grown.setdefault(row[1], []).append((row[0], row[2]))
+    if version is None:
+        return None
+    changed.sort(key=attrgetter("number"))
+    stretches = (
+        (number, curves_from(points for _, points in sorted(own)))
+        for number, own in grown.items()
+    )
+    return Changes(version, tuple(changed), tuple(stretches))
 
 
 def filled_columns(trial: Trial) -> dict[str, Any]:
@@ -163,7 +187,7 @@ def _curve(steps: list[int], values: list[Any]) -> Curve:
 
     Of two values at one step the later one stays.
     """
-    rising = len(steps) == 1 or all(map(operator.lt, steps, steps[1:]))
+    rising = len(steps) == 1 or all(map(lt, steps, steps[1:]))
     try:
         array = np.array(values, np.float64)  # also reads "nan" and "inf"
     except ValueError:

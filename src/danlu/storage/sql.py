@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -239,40 +238,19 @@ class SqlStorage(Storage):
 
     def changes(self, study: int, since: int) -> Changes:
         """What is new after version `since`; 0 gives everything."""
-        asked = {"study": study, "after": since}
-
-        def look(driver: Driver, again: bool) -> Changes:
-            version: int | None = None
-            changed: list[Trial] = []
-            grown: dict[int, list[tuple[int, str]]] = {}
-            for what, *row in driver.rows(sql.NEWS, asked):
-                if what == sql.OF_STUDY:
-                    version = row[0]
-                elif what == sql.OF_TRIAL:
-                    changed.append(rows.trial_from_row(row[1:]))
-                else:
-                    grown.setdefault(row[1], []).append((row[0], row[2]))
-            if version is None:
-                raise self._no_study(study)
-            changed.sort(key=attrgetter("number"))
-            stretches = (
-                (number, rows.curves_from(points for _, points in sorted(own)))
-                for number, own in grown.items()
-            )
-            return Changes(version, tuple(changed), tuple(stretches))
-
-        return self._session.drive(look)
+        news = self._news(sql.NEWS, {"study": study, "after": since})
+        if news is None:
+            raise self._no_study(study)
+        return news
 
     def trial(self, study: int, number: int) -> Trial | None:
         """One trial with its curves; None where there is none that has params."""
-        asked = {"study": study, "n": number}
-        known = 0 <= number <= _LARGEST
-        found = self._session.rows(sql.ONE, asked) if known else ()
-        if not found:
+        if not 0 <= number <= _LARGEST:
             return None
-        stretches = self._session.rows(sql.STRETCHES, asked)
-        curves = rows.curves_from(points for _, points in stretches)
-        return rows.trial_from_row(found[0]).with_curves(curves)
+        news = self._news(sql.NEWS_OF_ONE, {"study": study, "n": number})
+        if news is None or not news.trials:
+            return None
+        return news.trials[0].with_curves(dict(news.stretches).get(number, {}))
 
     def holdings(self, study: int) -> Sequence[Holding]:
         """The running trials and who holds them."""
@@ -368,6 +346,12 @@ class SqlStorage(Storage):
         if not answers[0]:
             raise self._no_study(asked["study"])
         return answers
+
+    def _news(self, statement: Executable, asked: Mapping[str, Any]) -> Changes | None:
+        """What a statement like `sql.NEWS` finds; None where there is no study."""
+        return self._session.drive(
+            lambda driver, again: rows.news_from(driver.rows(statement, asked))
+        )
 
     def _joined(self, driver: Driver, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Several stretches of a trial as the last of them; empty if there are less."""

@@ -179,36 +179,36 @@ def _part(what: int, **known: ColumnElement[Any]) -> Select[Any]:
     return select(literal_column(str(what)).label("what"), *absent)
 
 
-# All that is new, in one statement: so it sees one state of the database.
-OF_STUDY, OF_TRIAL, OF_CURVE = 0, 1, 2
-NEWS = union_all(
-    _part(OF_STUDY, version=studies.c.version).where(studies.c.id == _STUDY),
-    select(
-        literal_column(str(OF_TRIAL)),
-        trials.c.version,
-        *(trials.c[name] for name in rows.TRIAL_COLUMNS),
-    )
-    .where(trials.c.study_id == _STUDY)
-    .where(trials.c.version > _AFTER)
-    .where(trials.c.params.is_not(None)),
-    _part(
-        OF_CURVE,
-        version=curves.c.version,
-        number=curves.c.number,
-        params=curves.c.points,
-    )
-    .where(curves.c.study_id == _STUDY)
-    .where(curves.c.version > _AFTER),
+_THE_STUDY = _part(rows.OF_STUDY, version=studies.c.version).where(
+    studies.c.id == _STUDY
 )
-ONE = select(*(trials.c[name] for name in rows.TRIAL_COLUMNS)).where(
-    _THIS_TRIAL, trials.c.params.is_not(None)
-)
+_TRIALS = select(
+    literal_column(str(rows.OF_TRIAL)),
+    trials.c.version,
+    *(trials.c[name] for name in rows.TRIAL_COLUMNS),
+).where(trials.c.params.is_not(None))
+_CURVES = _part(
+    rows.OF_CURVE,
+    version=curves.c.version,
+    number=curves.c.number,
+    params=curves.c.points,
+).where(curves.c.study_id == _STUDY)
 _THIS_CURVE = and_(curves.c.study_id == _STUDY, curves.c.number == _NUMBER)
 # By their versions, which the index has; else SQLite would look at the whole study.
+_OF_THIS_CURVE = curves.c.version.in_(select(curves.c.version).where(_THIS_CURVE))
+
+# All that is new, in one statement: so it sees one state of the database.
+NEWS = union_all(
+    _THE_STUDY,
+    _TRIALS.where(trials.c.study_id == _STUDY, trials.c.version > _AFTER),
+    _CURVES.where(curves.c.version > _AFTER),
+)
+NEWS_OF_ONE = union_all(
+    _THE_STUDY, _TRIALS.where(_THIS_TRIAL), _CURVES.where(_OF_THIS_CURVE)
+)
 STRETCHES = (
     select(curves.c.version, curves.c.points)
-    .where(curves.c.study_id == _STUDY)
-    .where(curves.c.version.in_(select(curves.c.version).where(_THIS_CURVE)))
+    .where(curves.c.study_id == _STUDY, _OF_THIS_CURVE)
     .order_by(curves.c.version)
 )
 
