@@ -36,6 +36,8 @@ LAYERS = {
     "schedulers.rungs": 1,  # what is common to those that promote from rung to rung
     "schedulers.population": 1,  # the same for those that train in generations
     "schedulers.explore": 1,
+    "schedulers.families": 1,  # families of learning curves, and what a study's say
+    "schedulers.curves": 1,
     "samplers.parzen": 1,  # densities, beside the contract that they serve
     "client": 1,  # the training program's half of the executors' contract
     "checkpoints": 1,  # of the training program too

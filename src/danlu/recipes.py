@@ -41,6 +41,8 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "successive_halving": schedulers.SuccessiveHalving,
     "hyperband": schedulers.Hyperband,
     "async_hyperband": schedulers.AsyncHyperband,
+    "curve_stop": schedulers.CurveStop,
+    "freeze_thaw": schedulers.FreezeThaw,
     "pbt": schedulers.Pbt,
     "pb2": schedulers.Pb2,
     "scheduled": schedulers.Scheduled,

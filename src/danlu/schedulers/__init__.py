@@ -2,6 +2,8 @@
 
 from .asha import Asha, AshaStop
 from .base import Resume, Scheduler, Start, Verdict
+from .curve_stop import CurveStop
+from .freeze_thaw import FreezeThaw
 from .full import Full
 from .halving import SuccessiveHalving
 from .hyperband import AsyncHyperband, Hyperband
@@ -16,6 +18,8 @@ __all__ = [
     "Asha",
     "AshaStop",
     "AsyncHyperband",
+    "CurveStop",
+    "FreezeThaw",
     "Full",
     "Hyperband",
     "Median",
