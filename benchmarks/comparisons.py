@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .surfaces import TRAINING, conditional, diverging, optimum, smooth
-from .task import Task, believing, digits, from_folder, place, value_at
+from .surfaces import TRAINING, conditional, diverging, moved, optimum, smooth
+from .task import Task, after, believing, digits, from_folder, place, value_at
 
 INSTANCES = range(3)  # of each generated family
 PARALLEL = 8
@@ -17,6 +17,8 @@ MARGINS: Mapping[str, float] = {"edge": 0.2, "near": 0.5, "far": 1.0}
 # How far a belief's center lies from the optimum, as a share of the range.
 NEAR, FAR = 0.1, 0.5
 CONFIDENCE = 0.5  # the default of a belief
+EARLIER = 50  # random trials of an earlier study
+PAIRS = 3  # tasks of a folder that learn from one another
 LONG, SHORT = (10, 25, 50, 100), (10, 25, 50)  # trials after which regret is taken
 
 
@@ -61,6 +63,7 @@ def comparisons(bench: Path | None = None) -> dict[str, Comparison]:
             [Setting("", digits())], SHORT, ("optuna_tpe_group", "smac")
         ),
         "beliefs": Comparison(list(_believed()), LONG, ("optuna_tpe",)),
+        "transfer": Comparison(list(_transferred(bench)), SHORT, ()),
     }
 
 
@@ -79,6 +82,22 @@ def _believed() -> Iterator[Setting]:
         yield Setting("good", believing(task, _centers(instance, NEAR), CONFIDENCE))
         yield Setting("wrong lr", believing(task, {"lr": wrong["lr"]}, CONFIDENCE))
         yield Setting("wrong", believing(task, wrong, CONFIDENCE))
+
+
+def _transferred(bench: Path | None) -> Iterator[Setting]:
+    for instance in INSTANCES:
+        task = smooth(instance)
+        near, far = (_centers(instance, distance) for distance in (NEAR, FAR))
+        yield Setting("none", task)
+        yield Setting("near", after(task, moved(instance, near), EARLIER))
+        changed = moved(instance, near, changed=True)
+        yield Setting("changed space", after(task, changed, EARLIER))
+        yield Setting("opposite", after(task, moved(instance, far), EARLIER))
+    theirs = from_folder(bench, "dev_core") if bench else []
+    tasks = [task for task in theirs if task.family == "lcbench"]
+    for number, task in enumerate(tasks[:PAIRS]):
+        yield Setting("none", task)
+        yield Setting("another set", after(task, tasks[number - 1], EARLIER))
 
 
 def _centers(instance: int, distance: float) -> dict[str, Any]:

@@ -23,7 +23,8 @@ The space is a list of entries like {"name": "lr", "type": "float", "low": 1e-5,
 0.1, "log": true}, {"type": "int", ...} and {"type": "cat", "choices": [...]}. With
 "cond": {"parent": "booster", "in": ["dart", "gbtree"]} an entry is active under these
 options only. "ordered": true says that neighboring choices are alike, and "belief":
-{"center": 0.01, "confidence": 0.5} where the best is believed to be.
+{"center": 0.01, "confidence": 0.5} where the best is believed to be. An init may have
+"earlier" studies to learn from: [{"space": [...], "trials": [[{"lr": 0.1}, 0.3]]}].
 """
 
 from __future__ import annotations
@@ -41,10 +42,13 @@ from typing import Any
 from danlu import (
     Belief,
     Choice,
+    Curve,
     Float,
     History,
     Int,
+    Metric,
     Report,
+    SearchSpace,
     State,
     Study,
     Suggestion,
@@ -72,8 +76,9 @@ Message = Mapping[str, Any]
 class Run:
     """One study in memory, asked and told as the flow does it."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, earlier: tuple[History, ...] = ()) -> None:
         self._study = study
+        self._earlier = earlier
         self._sampler = sampler_of(study)
         self._scheduler = scheduler_of(study)
         self._memory = Memory(study, open_storage(":memory:"), study_id=0)
@@ -113,7 +118,8 @@ class Run:
     def history(self) -> History:
         """What is known, as the sampler sees it when it is asked next."""
         history = self._memory.history()
-        return replace(history, position=len(history.trials))
+        position = len(history.trials)
+        return replace(history, position=position, earlier=self._earlier)
 
     def _new(self, number: int, start: Start) -> Trial:
         suggestion = Suggestion(start.params) if start.params else None
@@ -150,6 +156,22 @@ def study(
         max_steps=int(init.get("max_fidelity") or 1),
         seed=int(init["seed"]),
     )
+
+
+def ended_study(told: Message) -> History:
+    """An earlier study, from its space and the params and losses of its trials."""
+    space = SearchSpace(domains(told["space"]))
+    trials = [
+        Trial(
+            number,
+            space.admit(params),
+            State.COMPLETED if math.isfinite(loss) else State.INFEASIBLE,
+            index=number,
+            curves={METRIC: Curve.of({1: loss})},
+        )
+        for number, (params, loss) in enumerate(told["trials"])
+    ]
+    return History(space, Metric(METRIC), trials)
 
 
 def domains(entries: Sequence[Entry]) -> dict[str, Domain]:
@@ -190,7 +212,8 @@ def answers(
         if verb == "stop":
             return
         if verb == "init":
-            run = Run(study(said, sampler, scheduler))
+            earlier = tuple(map(ended_study, said.get("earlier") or ()))
+            run = Run(study(said, sampler, scheduler), earlier)
             yield {"ok": True}
             continue
         if run is None:

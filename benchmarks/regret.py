@@ -8,6 +8,7 @@ diverging     a third of the space gives nan
 conditional   an optimizer with its own hyperparameters, a depth with its widths
 digits        the same with real trainings of a small network
 beliefs       a good one and a wrong one beside none
+transfer      an earlier study nearby, of another space, of the opposite; and none
 
 Each run is one line of `--results`; runs that are there are not done again, so that
 the same command goes on where it stopped. The tables go to stdout.

@@ -86,6 +86,8 @@ def run(speaker: Speaker, task: Task, course: Course) -> Record:
     trial takes is drawn from the seed, the same for all methods.
     """
     init = {"space": task.space, "seed": course.seed, "max_trials": course.trials}
+    if task.earlier:
+        init["earlier"] = task.earlier
     speaker.say("init", {**init, "max_fidelity": 1, "direction": "minimize"})
     rng = np.random.default_rng(course.seed)
     durations = rng.lognormal(0, DURATION_SD, course.trials)

@@ -45,6 +45,11 @@ TRAINING: Sequence[Entry] = (
     entry("dropout", 0.0, 0.6),
     entry("layers", 1, 8),
 )
+CHANGED: Sequence[Entry] = (
+    entry("lr", 1e-4, 10.0, log=True),
+    entry("batch_size", 16, 256, log=True),
+    *(one for one in TRAINING[2:] if one["name"] != "warmup"),
+)
 # What q weighs a distance of the whole range with; heat is in decades. Few params
 # matter much, as in most trainings (Bergstra and Bengio, 2012).
 HEAT_WEIGHT, WEIGHTS = 0.3, (0.0, 0.15, 0.15, 0.15, 0.5, 1.0, 2.0)
@@ -55,6 +60,21 @@ def smooth(instance: int) -> Task:
     rng = np.random.default_rng(instance)
     q = _bowl(optimum(instance), _weights(rng))
     return _task(f"smooth:{instance}", TRAINING, q)
+
+
+def moved(instance: int, best: Params, *, changed: bool = False) -> Task:
+    """`smooth(instance)` with its optimum at `best`.
+
+    If its space is `changed`, it has a warm-up that nobody varied, learning rates from
+    1e-4 to 10 instead of 1e-5 to 1, and batches up to 256 only.
+    """
+    q = _bowl(best, _weights(np.random.default_rng(instance)))
+    if not changed:
+        return _task(f"moved:{instance}", TRAINING, q)
+    warmup = best["warmup"]
+    return _task(
+        f"changed:{instance}", CHANGED, lambda params: q({**params, "warmup": warmup})
+    )
 
 
 def optimum(instance: int) -> dict[str, Any]:

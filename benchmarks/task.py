@@ -31,7 +31,8 @@ class Task:
     """A space and what a training in it reaches, from params and the run's seed.
 
     `best` and `median` are the lowest loss there is and that of random params, None
-    where nobody knows: then the trials of all methods say it.
+    where nobody knows: then the trials of all methods say it. `earlier` are studies to
+    learn from, as an init message has them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Task:
     train: Train
     best: float | None = None
     median: float | None = None
+    earlier: Sequence[Mapping[str, Any]] = ()
 
     @property
     def family(self) -> str:
@@ -108,6 +110,14 @@ def believing(task: Task, centers: Params, confidence: float) -> Task:
     }
     space = [{**one, "belief": beliefs.get(one["name"])} for one in task.space]
     return replace(task, space=space)
+
+
+def after(task: Task, before: Task, trials: int) -> Task:
+    """The task after so many random trials of another one, of which it learns."""
+    rng = np.random.default_rng(0)
+    drawn = [random_params(before.space, rng) for _ in range(trials)]
+    told = [[params, before.train(params, 0)[0]] for params in drawn]
+    return replace(task, earlier=[{"space": before.space, "trials": told}])
 
 
 def from_folder(folder: Path, names: str) -> list[Task]:

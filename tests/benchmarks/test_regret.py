@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_trials_end_in_the_order_of_their_durations(slots: int) -> None:
     assert found == again
     assert list(range(20)) == sorted(found["numbers"])
     assert (slots == 1) == (found["numbers"] == sorted(found["numbers"]))
+
+
+def test_an_earlier_study_is_learned_from() -> None:
+    near = next(one for one in comparisons()["transfer"].settings if one.name == "near")
+    alone = replace(near.task, earlier=())
+
+    with Speaker(command("tpe", "", "")) as speaker:
+        known, unknown = (
+            run(speaker, task, Course(trials=10, slots=1, seed=0))
+            for task in (near.task, alone)
+        )
+
+    assert min(known["true"]) < min(unknown["true"])
 
 
 def test_a_process_that_dies_is_named() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.protocol import domains
+from benchmarks.protocol import domains, ended_study
 from benchmarks.surfaces import (
     FLOOR,
     NETWORK,
@@ -14,12 +14,14 @@ from benchmarks.surfaces import (
     TRAINING,
     conditional,
     diverging,
+    moved,
     network_optimum,
     optimum,
     smooth,
 )
 from benchmarks.task import (
     Task,
+    after,
     believing,
     digits,
     entry,
@@ -148,3 +150,25 @@ def test_a_network_that_diverges_has_no_loss() -> None:
     params |= {"width_1": 64, "alpha": 1e-4, "batch_size": 32}
 
     assert np.isnan(digits().train(params, 0)).all()
+
+
+def test_a_moved_training_is_best_where_it_was_moved_to() -> None:
+    best = {**optimum(0), "layers": 2, "batch_size": 100}
+    changed = moved(0, best, changed=True)
+
+    own = {one["name"]: best[one["name"]] for one in changed.space}
+
+    assert moved(0, best).train(best, 0)[1] == pytest.approx(FLOOR, abs=1e-12)
+    assert changed.train(own, 0)[1] == pytest.approx(FLOOR, abs=1e-12)
+    assert "warmup" not in own
+
+
+def test_an_earlier_study_is_random_trials_of_another_task() -> None:
+    before = moved(1, optimum(0))
+
+    (earlier,) = after(smooth(0), before, 20).earlier
+
+    known = ended_study(earlier)
+    losses = [loss for _, loss in earlier["trials"]]
+    assert known.observed()[1].tolist() == losses
+    assert losses == [before.train(params, 0)[0] for params, _ in earlier["trials"]]
