@@ -1,6 +1,6 @@
 """A study at rungs whose sampler learns, and whose checkpoints say what was trained.
 
-python killed_rungs.py FOLDER SAMPLER SLOTS TRIALS
+python killed_rungs.py FOLDER SAMPLER SLOTS TRIALS [SCHEDULER]
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from pathlib import Path
 
 import danlu
 from danlu.client import LiveTrial
-from danlu.schedulers import Asha
 
 STEP_S = 0.01
 STEPS = 9
 
 
-def study(sampler: str, trials: int) -> danlu.Study:
+def study(sampler: str, trials: int, scheduler: str) -> danlu.Study:
     return danlu.Study(
         name="rungs",
         goal="Is every trial trained once, whatever happens?",
         metric="loss",
         space={"x": danlu.Float(0, 1), "y": danlu.Float(1e-3, 1.0, log=True)},
         sampler=sampler,
-        scheduler=Asha(),
+        scheduler=scheduler,
         trials=trials,
         max_steps=STEPS,
     )
@@ -69,8 +68,9 @@ class FirstStart:
 def main() -> None:
     folder, sampler = Path(sys.argv[1]), sys.argv[2]
     slots, trials = map(int, sys.argv[3:5])
+    scheduler = sys.argv[5] if len(sys.argv) > 5 else "asha"
     with danlu.open(folder / "tuning.db", folder) as project:
-        own = study(sampler, trials)
+        own = study(sampler, trials, scheduler)
         project.run(own, train, slots=slots, watch=FirstStart(folder))
 
 

@@ -19,6 +19,7 @@ from danlu.trial import State
 from tests.faults.killed_rungs import STEPS, loss_at
 
 SCRIPT = Path(__file__).with_name("killed_rungs.py")
+RUNGS = {"asha": {1, 3, STEPS}, "freeze_thaw": {1, 2, 3, 4, 6, STEPS}}
 PATIENCE_S = 120.0  # only to detect what hangs
 
 
@@ -30,10 +31,12 @@ class Rungs:
     sampler: str
     slots: int
     trials: int
+    scheduler: str = "asha"
 
     def start(self) -> subprocess.Popen[bytes]:
         self.folder.mkdir(exist_ok=True)
         words = [str(self.folder), self.sampler, str(self.slots), str(self.trials)]
+        words.append(self.scheduler)
         return subprocess.Popen([sys.executable, str(SCRIPT), *words])
 
     def kill_after(self, seconds: float) -> None:
@@ -84,16 +87,20 @@ def _check_survival(own: Rungs, *, kills: int, within_s: float) -> danlu.History
         State.COMPLETED,
         State.STOPPED,
     }
-    assert {trial.step for trial in history.trials} == {1, 3, STEPS}
+    reached = {trial.step for trial in history.trials}
+    assert STEPS in reached
+    assert reached <= RUNGS[own.scheduler]
     return history
 
 
-def _check_nothing_changed(folder: Path, sampler: str, *, kills: int) -> None:
+def _check_nothing_changed(
+    folder: Path, sampler: str, *, kills: int, scheduler: str = "asha"
+) -> None:
     """One at a time, kills change neither the params nor who is promoted."""
-    sizes = {"slots": 1, "trials": 8 * kills}
-    killed = Rungs(folder / "killed", sampler, **sizes)
+    trials = 8 * kills
+    killed = Rungs(folder / "killed", sampler, 1, trials, scheduler)
     history = _check_survival(killed, kills=kills, within_s=1.0)
-    calm = Rungs(folder / "calm", sampler, **sizes).finish()
+    calm = Rungs(folder / "calm", sampler, 1, trials, scheduler).finish()
 
     assert [t.params for t in calm.trials] == [t.params for t in history.trials]
     assert [t.step for t in calm.trials] == [t.step for t in history.trials]
@@ -101,6 +108,10 @@ def _check_nothing_changed(folder: Path, sampler: str, *, kills: int) -> None:
 
 def test_tpe_suggests_the_same_at_rungs_after_three_kills(tmp_path: Path) -> None:
     _check_nothing_changed(tmp_path, "tpe", kills=3)
+
+
+def test_the_same_trials_are_thawed_after_three_kills(tmp_path: Path) -> None:
+    _check_nothing_changed(tmp_path, "random", kills=3, scheduler="freeze_thaw")
 
 
 def test_two_slots_of_gp_at_rungs_survive_three_kills(tmp_path: Path) -> None:
