@@ -2,8 +2,9 @@
 
 python -m benchmarks.crowd --peer-python /path/to/a/python/with/optuna
 
-Every worker asks for a trial, reports 5 times and tells, until 320 are done. Imports
-and opening the database are not counted: all begin together once they are ready.
+Every worker asks for a trial, reports 5 times and tells, until 320 are done. Before,
+each runs a trial of a study of its own, so that imports, opening the database and
+putting statements into words are not counted; then all begin together.
 """
 
 from __future__ import annotations

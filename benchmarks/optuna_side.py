@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -90,7 +91,7 @@ def load(folder: str) -> dict[str, Any]:
 
 def plan(place: str, count: str) -> dict[str, Any]:
     """Makes the study on which many processes work at once."""
-    _made(place, "crowd")
+    _made(_address(place), "crowd")
     return {"count": int(count)}
 
 
@@ -98,10 +99,12 @@ def work(place: str, share: str, reports: str, gate: str) -> dict[str, Any]:
     """Runs this worker's share of the trials, and goes on after an error."""
     import optuna
 
-    trials(tempfile.mkdtemp(), "1", "median stopping")  # imports are not counted
+    storage = optuna.storages.RDBStorage(_address(place))
+    with suppress(Exception):  # one that meets a locked file has warmed up as well
+        _made(storage, f"warm {os.getpid()}").optimize(train, n_trials=1)
     study = optuna.load_study(
         study_name="crowd",
-        storage=_address(place),
+        storage=storage,
         sampler=_sampler(),
         pruner=optuna.pruners.MedianPruner(),
     )
@@ -144,7 +147,7 @@ def fill(place: str, count: str, reports: str) -> dict[str, Any]:
         return random.random()
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    _made(place, "filled").optimize(objective, n_trials=int(count))
+    _made(_address(place), "filled").optimize(objective, n_trials=int(count))
     return {}
 
 
@@ -236,17 +239,17 @@ def _sampler() -> Any:
 
 
 def _study(folder: str, name: str, rule: str = "median stopping") -> Any:
-    return _made(_url(folder).removeprefix("sqlite:///"), name, rule)
+    return _made(_url(folder), name, rule)
 
 
-def _made(place: str, name: str, rule: str = "median stopping") -> Any:
+def _made(storage: Any, name: str, rule: str = "median stopping") -> Any:
     import optuna
 
     stops = rule == "median stopping"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
         study_name=name,
-        storage=_address(place),
+        storage=storage,
         sampler=_sampler(),
         pruner=optuna.pruners.MedianPruner() if stops else optuna.pruners.NopPruner(),
     )
