@@ -16,6 +16,7 @@ LAYERS = {
     "errors": 0,
     "jsontext": 0,
     "belief": 0,
+    "blas": 0,
     "number": 0,
     "domain": 0,
     "space": 0,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..blas import on_one_thread
 from ..history import History, Metric
 from ..space import Array
 from ..trial import State, Trial
@@ -151,6 +152,7 @@ class Curves:
         return Forecast(_weights(logs), last[:, None] - rest, sds, most)
 
 
+@on_one_thread
 def curves(
     history: History, steps: tuple[int, ...], trial: Trial | None = None
 ) -> Curves | None:

@@ -17,6 +17,7 @@ from itertools import pairwise, product
 import numpy as np
 from numpy.random import Generator
 
+from ..blas import on_one_thread
 from ..domain import Value
 from ..history import History
 from ..space import Array, Params
@@ -59,6 +60,7 @@ class Pb2(Scheduler):
     def __post_init__(self) -> None:
         self._population()
 
+    @on_one_thread
     def next(self, history: History, rng: Generator) -> Start | Resume | None:
         """A member to begin, a child to replace one, or a member to go on.
 

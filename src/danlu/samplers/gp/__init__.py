@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from ...belief import due, is_refuted, spread, without_beliefs
+from ...blas import on_one_thread
 from ...errors import SamplerError
 from ...history import History
 from ...sequence import point
@@ -54,6 +55,7 @@ class GP(Sampler):
         if self.min_trials < 1:
             raise SamplerError(f"min_trials is at least 1, got {self.min_trials}")
 
+    @on_one_thread
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """The params of highest log expected improvement, tried by nobody so far."""
         X, y = history.observed()
