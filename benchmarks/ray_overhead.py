@@ -38,7 +38,9 @@ def run_danlu(count: int, folder: Path) -> int:
     from danlu.executors import Ray
 
     space = {"x": danlu.Float(-1, 1)}
-    study = danlu.Study("s", "What does a trial cost?", "loss", space, trials=count)
+    study = danlu.Study(
+        "s", "What does a trial cost?", "loss", space, trials=count, sampler="random"
+    )
     executor = Ray(train_danlu, address="local", slots=SLOTS)
     with danlu.open(folder / "danlu.db") as project:
         history = project.run(study, executor)
