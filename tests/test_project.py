@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +310,17 @@ def test_another_statement_under_the_same_name_is_refused(project: Project) -> N
             project.plan(study(**change))
 
     assert project.studies() == [study()]
+
+
+def test_the_history_of_a_run_is_of_that_run(project: Project) -> None:
+    space = {"x": danlu.Float(0, 1)}
+    study = Study("s", "Which x?", "loss", space, trials=2, sampler="random")
+    train = danlu.executors.Inline(lambda trial: trial.report(1, loss=0.5))
+    first = project.run(study, train)
+
+    second = project.run(replace(study, trials=3), train)
+
+    assert (len(first.trials), len(second.trials)) == (2, 3)
 
 
 def test_trials_and_the_note_of_a_study_may_change(project: Project) -> None:

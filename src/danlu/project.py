@@ -155,9 +155,10 @@ class Project:
                 folder=lambda number: self.trial_folder(study, number),
                 watch=watch,
             )
-            return loop.run()
+            loop.run()
         finally:
             executor.close()
+        return self.history(study)
 
     def ask(self, study: Study | str, holder: str | None = None) -> Trial | None:
         """The next trial for the caller to train; None when there is none.
