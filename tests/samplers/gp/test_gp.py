@@ -13,6 +13,8 @@ from danlu.domain import Choice, Float, Int
 from danlu.errors import SamplerError
 from danlu.history import History, Metric
 from danlu.samplers import GP, Random, Sampler
+from danlu.samplers.gp.axes import Axes
+from danlu.samplers.gp.model import MOST_PENDING, model_of
 from danlu.space import Params, SearchSpace
 from danlu.testing import check_sampler
 from danlu.trial import Curve, State, Trial
@@ -239,3 +241,18 @@ def test_a_belief_helps_early_and_a_wrong_one_is_overcome(
         return (number(params, "x") - 0.7) ** 2 + 0.1 * number(params, "y")
 
     assert lowest(study(GP(), space, loss, count)) < 0.01
+
+
+def test_hundreds_of_waiting_trials_are_told_of_in_part() -> None:
+    done = [ended(n, {"x": n / 9, "y": 0.5}, loss=float(n)) for n in range(10)]
+    rng = np.random.default_rng(0)
+    waiting = [
+        Trial(n, {"x": rng.random(), "y": rng.random()}, State.PAUSED, index=n)
+        for n in range(10, 10 + 3 * MOST_PENDING)
+    ]
+    history = History(SQUARE, Metric("loss"), [*done, *waiting])
+
+    model = model_of(Axes(SQUARE), history, [])
+
+    assert len(model.objective.points) == len(done) + MOST_PENDING
+    assert asked(GP(), history) not in [own.params for own in waiting]

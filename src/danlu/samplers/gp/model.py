@@ -27,6 +27,7 @@ from .trend import trend_of
 from .warp import warped
 
 MOST_POINTS = 400  # that a process is conditioned on: its cost is cubic
+MOST_PENDING = 200  # beside these: at rungs hundreds of trials wait, or were stopped
 MOST_FITTED = 150  # that its hyperparameters are fitted to
 BELIEF_TRIALS = 10.0  # after which a belief weighs as much as one e of improvement
 
@@ -103,7 +104,9 @@ def model_of(axes: Axes, history: History, earlier: Sequence[Process]) -> Model:
     objective = posterior(evidence, hyper, trend=trend)
     if len(pending):
         at = axes.embed(pending)
-        evidence = evidence.and_also(at, objective.mean(at))
+        expected = Evidence(at, objective.mean(at), np.ones(len(at)), axes.owners)
+        few = expected.take(telling(expected, MOST_PENDING))
+        evidence = evidence.and_also(few.points, few.values)
         objective = posterior(evidence, hyper, trend=trend)
     seen = [own.points for own in earlier] if not len(evidence.points) else []
     means = objective.mean(np.vstack((evidence.points, *seen)))
