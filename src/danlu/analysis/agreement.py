@@ -105,9 +105,16 @@ def kendall_tau(x: Array, y: Array) -> float | None:
     >>> kendall_tau(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
     0.3333333333333333
     """
-    a, b = (np.sign(own[:, None] - own[None, :]) for own in (x, y))
+    a, b = _signs(x), _signs(y)
     scale = math.sqrt(float((a**2).sum()) * float((b**2).sum()))
     return float((a * b).sum()) / scale if scale else None
+
+
+def _signs(values: Array) -> Array:
+    """1, 0 or -1 (n, n) for each pair; a difference might be too large a number."""
+    first, second = values[:, None], values[None, :]
+    signs: Array = (first > second).astype(float) - (first < second)
+    return signs
 
 
 def _interval(tau: float, count: int) -> tuple[float, float]:
