@@ -17,10 +17,12 @@ from measure import (
     ITS_OWN_TRIALS,
     OPTIONS,
     RATES,
+    REPORT_S,
     REPORTS,
     Timed,
     cpu_s,
     loss,
+    note_report,
     peak_mb,
     per_ask_ms,
     side_main,
@@ -135,6 +137,21 @@ def count(place: str) -> dict[str, Any]:
     return {"numbers": [trial.number for trial in trials], "ended": ended}
 
 
+def endure(place: str, count: str, log: str) -> dict[str, Any]:
+    """Trains what is left of the study that is killed."""
+    import danlu
+
+    def train(trial: Any) -> None:
+        for step in range(1, REPORTS + 1):
+            time.sleep(REPORT_S)
+            trial.report(step, loss=loss(step, trial.number))
+            note_report(log)
+
+    with _opened(place) as project:
+        project.run("crowd", danlu.executors.Inline(train))
+    return {}
+
+
 def fill(place: str, count: str, reports: str) -> dict[str, Any]:
     """Runs `count` trials with that many reports each, to see what they take up."""
     import danlu
@@ -233,4 +250,6 @@ def _study(name: str, count: int, rule: str = "median stopping") -> danlu.Study:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count, fill, asks])
+    side_main(
+        [version, imported, trials, build, load, plan, work, count, endure, fill, asks]
+    )

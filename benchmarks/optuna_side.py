@@ -22,10 +22,12 @@ from measure import (
     ITS_OWN_TRIALS,
     OPTIONS,
     RATES,
+    REPORT_S,
     REPORTS,
     Timed,
     cpu_s,
     loss,
+    note_report,
     peak_mb,
     per_ask_ms,
     side_main,
@@ -134,6 +136,28 @@ def count(place: str) -> dict[str, Any]:
     known = study.get_trials(deepcopy=False)
     ended = [trial.number for trial in known if trial.state.is_finished()]
     return {"numbers": [trial.number for trial in known], "ended": ended}
+
+
+def endure(place: str, count: str, log: str) -> dict[str, Any]:
+    """Trains as many trials as have not ended of the study that is killed."""
+    import optuna
+
+    def objective(trial: Any) -> float:
+        _suggest(trial)
+        for step in range(1, REPORTS + 1):
+            time.sleep(REPORT_S)
+            trial.report(loss(step, trial.number), step)
+            note_report(log)
+        return loss(REPORTS, trial.number)
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.load_study(
+        study_name="crowd", storage=_address(place), sampler=_sampler()
+    )
+    known = study.get_trials(deepcopy=False)
+    ended = sum(trial.state.is_finished() for trial in known)
+    study.optimize(objective, n_trials=int(count) - ended)
+    return {}
 
 
 def fill(place: str, count: str, reports: str) -> dict[str, Any]:
@@ -296,4 +320,6 @@ def _is_category(values: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    side_main([version, imported, trials, build, load, plan, work, count, fill, asks])
+    side_main(
+        [version, imported, trials, build, load, plan, work, count, endure, fill, asks]
+    )
