@@ -28,7 +28,9 @@ class Finding:
 
     `check` names the check. `evidence` holds the numbers behind the sentence as plain
     JSON values; `evidence["change"]`, where there is one, maps fields of the study to
-    what they should become (under `space`: path to the fields of that domain).
+    what they should become. Under `space` it maps a path to the fields of that domain,
+    to `{"fixed": value}` for a hyperparameter that need not vary any more, or to
+    `{"add": domain fields}` for one that the training program should offer.
 
     >>> import danlu
     >>> finding = danlu.Finding("trials", danlu.Level.WARNING, "12 trials are few.")

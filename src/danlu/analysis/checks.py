@@ -1,0 +1,38 @@
+"""Every check of a study's results (playbook section 2), and all of them at once.
+
+A check is a pure function of the study and its history, one file each. It always says
+something: `OK` when nothing is wrong, `UNKNOWN` with the number of trials that are
+missing when there are too few to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from ..history import History
+from ..study import Study
+from .base import Finding, Level
+
+Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
+
+# By name, the most consequential first: of two findings of one level, the one whose
+# check stands higher is shown first.
+CHECKS: Mapping[str, Check] = {}
+
+_ORDER = (Level.WARNING, Level.NOTICE, Level.UNKNOWN, Level.OK)
+
+
+def analyze(study: Study, history: History) -> tuple[Finding, ...]:
+    """What every check found, what matters most first.
+
+    >>> import danlu
+    >>> study = danlu.Study(
+    ...     name="rates", goal="Which learning rate is best?", metric="val_error",
+    ...     space={"lr": danlu.Float(1e-4, 1.0, log=True)}, trials=20)
+    >>> history = danlu.History(study.search_space, study.objective)
+    >>> {finding.level.value for finding in analyze(study, history)} <= {"unknown"}
+    True
+    """
+    found = [finding for check in CHECKS.values() for finding in check(study, history)]
+    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.level)))
