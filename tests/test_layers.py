@@ -48,6 +48,8 @@ LAYERS = {
     "schedulers": 2,
     "study": 2,
     "analysis": 3,  # what it finds is about a study
+    "analysis.checks": 4,  # joins them, as recipes join methods
+    "analysis.summary": 4,
     "executors": 3,
     "storage": 3,
     "owner": 3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -43,3 +43,18 @@ class Finding:
     message: str
     advice: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+_ORDER = (Level.WARNING, Level.NOTICE, Level.UNKNOWN, Level.OK)
+
+
+def by_level(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, warnings first; those of one level stay in their order.
+
+    >>> import danlu
+    >>> found = [danlu.Finding("a", danlu.Level.OK, "Fine."),
+    ...          danlu.Finding("b", danlu.Level.WARNING, "Not fine.")]
+    >>> [finding.check for finding in by_level(found)]
+    ['b', 'a']
+    """
+    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.level)))

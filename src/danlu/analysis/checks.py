@@ -12,15 +12,13 @@ from typing import TypeAlias
 
 from ..history import History
 from ..study import Study
-from .base import Finding, Level
+from .base import Finding, by_level
 
 Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {}
-
-_ORDER = (Level.WARNING, Level.NOTICE, Level.UNKNOWN, Level.OK)
 
 
 def analyze(study: Study, history: History) -> tuple[Finding, ...]:
@@ -34,5 +32,6 @@ def analyze(study: Study, history: History) -> tuple[Finding, ...]:
     >>> {finding.level.value for finding in analyze(study, history)} <= {"unknown"}
     True
     """
-    found = [finding for check in CHECKS.values() for finding in check(study, history)]
-    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.level)))
+    return by_level(
+        finding for check in CHECKS.values() for finding in check(study, history)
+    )

@@ -19,6 +19,9 @@ from ..storage.base import Note
 from ..study import Study
 from ..trial import Kind, State, Trial
 from .agreement import Agreement, agreements
+from .base import Finding, Level, by_level
+from .checks import analyze
+from .design import design
 from .groups import Group, groups
 from .schedule import Stretch, schedule_of
 
@@ -122,7 +125,8 @@ class Summary:
     `leading` are the few best search trials with their curves, `rest` the others. `why`
     is the sampler's reason for its last choice, empty where it gives none. `schedule`
     is that of the best trial, empty where its params were the same from step 0 on.
-    `agreements` say whether short runs tell who is best.
+    `agreements` say whether short runs tell who is best. `findings` are of the study's
+    design and of its results, what matters most first.
     """
 
     study: Study
@@ -142,6 +146,7 @@ class Summary:
     why: str = ""
     schedule: tuple[Stretch, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -165,6 +170,10 @@ class Summary:
             return None
         difference = self.best.value - self.baseline.mean
         return difference if self.metric.maximize else -difference
+
+    def found(self, *levels: Level) -> tuple[Finding, ...]:
+        """The findings of these levels."""
+        return tuple(own for own in self.findings if own.level in levels)
 
     @cached_property
     def states(self) -> Mapping[State, int]:
@@ -230,6 +239,7 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         why=_why(search),
         schedule=_schedule(history, ranked),
         agreements=agreements(history),
+        findings=by_level((*design(study), *analyze(study, history))),
     )
 
 
