@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.cells import cell_len
 
+from danlu.analysis.base import Finding, Level
 from danlu.domain import Choice, Domain, Float, Int, Value
 from danlu.history import History, Metric
 from danlu.report import Summary, html, summarize, summary_to_json, text, write_html
@@ -256,3 +258,20 @@ def test_nan_and_inf_are_strings_in_the_document() -> None:
     document = summary_to_json(nasty())
     values = [entry["values"] for panel in document["curves"] for entry in panel]
     assert values[0] == ["inf", 1e308, -1e308, "nan"]
+
+
+def test_findings_stand_in_every_face() -> None:
+    summary = made([done(0, 0.4), done(1, 0.3)], {"lr": Float(1e-4, 1.0)})
+    (finding,) = (own for own in summary.findings if own.check == "linear-scale")
+    assert finding.message.split()[0] in text(summary, width=200)
+    assert finding.advice in text(summary, width=400)
+    assert "What was found" in html(summary)
+    said = [own["check"] for own in summary_to_json(summary)["findings"]]
+    assert "linear-scale" in said
+
+
+def test_evidence_that_is_not_finite_is_valid_json() -> None:
+    finding = Finding("x", Level.NOTICE, "m", "", {"at": [math.nan], "to": math.inf})
+    document = summary_to_json(replace(made(), findings=(finding,)))
+    said = json.loads(json.dumps(document["findings"], allow_nan=False))
+    assert said[0]["evidence"] == {"at": ["nan"], "to": "inf"}

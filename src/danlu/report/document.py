@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..analysis.base import Finding
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import Choice, Value
@@ -41,6 +42,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "states": {str(state): count for state, count in summary.states.items()},
         "kinds": {str(kind): count for kind, count in summary.kinds.items()},
         "best": _row(summary.best),
+        "findings": [_finding(own) for own in summary.findings],
         "schedule": [stretch.to_json() for stretch in summary.schedule],
         "agreements": [asdict(own) for own in summary.agreements],
         "top": [_row(row) for row in summary.top],
@@ -78,6 +80,20 @@ def _statement(summary: Summary) -> dict[str, Any]:
         "why": summary.why,
         "fixed": _params(study.fixed),
     }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    said = asdict(finding)
+    return {**said, "evidence": _plain(said["evidence"])}
+
+
+def _plain(value: Any) -> Any:
+    """Evidence with nan and inf as strings."""
+    if isinstance(value, Mapping):
+        return {name: _plain(own) for name, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    return number_to_json(value) if isinstance(value, float) else value
 
 
 def _group(group: Group) -> dict[str, Any]:

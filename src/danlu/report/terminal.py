@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from ..analysis.base import Finding, Level
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
@@ -38,6 +39,7 @@ def text(summary: Summary, width: int = 100, color: bool = False) -> str:
     parts = (
         _head,
         _lead,
+        _findings,
         _schedule,
         _top,
         _arms,
@@ -104,6 +106,25 @@ def _lead(summary: Summary, page: _Page) -> Iterator[str]:
     yield from page.wrap(words.against_baseline(summary), "  ")
     for line in page.wrap(words.caveat(summary), "  "):
         yield page.style(line, "yellow")
+
+
+def _findings(summary: Summary, page: _Page) -> Iterator[str]:
+    if not summary.findings:
+        return
+    yield page.style("What was found", "bold")
+    for own in summary.found(Level.WARNING):
+        for line in _marked("!", own, page):
+            yield page.style(line, "yellow")
+    for own in summary.found(Level.NOTICE):
+        yield from _marked("-", own, page)
+    for line in page.wrap(words.unraised(summary), "  "):
+        yield page.style(line, "dim")
+
+
+def _marked(mark: str, finding: Finding, page: _Page) -> Iterator[str]:
+    first, *more = page.wrap(words.finding_text(finding), "    ")
+    yield f"  {mark} {first.strip()}"
+    yield from more
 
 
 def _schedule(summary: Summary, page: _Page) -> Iterator[str]:

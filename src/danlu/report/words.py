@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ..analysis.agreement import Agreement
+from ..analysis.base import Finding, Level
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import LARGEST, Choice, Domain, Int, Value
@@ -254,6 +255,29 @@ def against_baseline(summary: Summary) -> str:
         return f"{said} The best is equal to it."
     way = "better" if summary.gain > 0 else "worse"
     return f"{said} The best is {number(abs(summary.gain), 3)} {way}, unconfirmed."
+
+
+def finding_text(own: Finding) -> str:
+    """What a finding says and advises, in one line.
+
+    >>> finding_text(Finding("trials", Level.WARNING, "12 trials are few.", "Run 30."))
+    '12 trials are few. Run 30.'
+    """
+    return f"{own.message} {own.advice}".strip()
+
+
+def unraised(summary: Summary) -> str:
+    """Which checks found nothing wrong, and which had too few trials to tell."""
+    fine = _checks(summary.found(Level.OK))
+    unknown = _checks(summary.found(Level.UNKNOWN))
+    parts = [f"Nothing wrong with: {fine}." if fine else ""]
+    parts += [f"Too early to tell: {unknown}." if unknown else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _checks(findings: Sequence[Finding]) -> str:
+    names = dict.fromkeys(own.check.replace("-", " ") for own in findings)
+    return ", ".join(names)
 
 
 def agreement_text(own: Agreement) -> str:
