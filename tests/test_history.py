@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,16 @@ def test_failed_and_infeasible_trials_have_no_rank() -> None:
     ranked = {trial.state for trial in known.ranked()}
 
     assert {State.COMPLETED, State.STOPPED} == ranked
+
+
+def test_ended_trials_are_in_the_order_of_their_ends() -> None:
+    late, early = (replace(trial(n), ended_s=at) for n, at in ((0, 9.0), (1, 3.0)))
+    unnoted, failed = trial(2), replace(trial(3, state=State.FAILED), ended_s=3.0)
+    running = trial(4, state=State.RUNNING)
+
+    ended = history(late, early, unnoted, failed, running).ended()
+
+    assert [2, 1, 3, 0] == numbers(ended)
 
 
 def test_at_a_step_all_trials_that_reached_it_are_ranked() -> None:

@@ -179,6 +179,10 @@ class History:
         key = ("rank", self.metric, at)
         return self._ledger.ranking(key, partial(_useful_loss, self.metric, at))
 
+    def ended(self) -> Sequence[Trial]:
+        """The trials that have ended, in the order in which they did."""
+        return self._ledger.ranking("ended", _end)
+
     def standing(self, at: int) -> Sequence[Trial]:
         """The search trials that are through step `at`, best first, for schedulers.
 
@@ -279,6 +283,11 @@ def _useful_loss(metric: Metric, at: int | None, trial: Trial) -> float | None:
     """The loss that a trial is ranked by, None where it has no rank."""
     _, loss = _outcome(metric, at, trial)
     return None if math.isnan(loss) else loss
+
+
+def _end(trial: Trial) -> float | None:
+    """When a trial ended, 0 where nobody noted it, None while it is open."""
+    return (trial.ended_s or 0.0) if trial.state.ended else None
 
 
 def _standing(metric: Metric, at: int, trial: Trial) -> float | None:

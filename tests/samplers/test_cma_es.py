@@ -11,6 +11,7 @@ import pytest
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
 from danlu.history import History, Metric
+from danlu.ledger import Ledger
 from danlu.samplers import CmaEs, Suggestion, cma_es
 from danlu.samplers.cma_es import categories, gaussian, margin, restarts
 from danlu.space import Params, SearchSpace
@@ -203,6 +204,26 @@ def test_another_past_under_the_same_name_is_not_taken_for_this_one() -> None:
     asked(REALS, one)
 
     assert asked(REALS, other) == fresh
+
+
+def test_a_trial_that_ended_earlier_than_those_known_is_put_in_its_place() -> None:
+    trials = searched(REALS, sphere, 20)
+    late = replace(ended(20, asked(REALS, []), -1.0), ended_s=2.5)
+
+    kept = asked(REALS, [*trials, late])
+    cma_es._REPLAYS.clear()
+
+    assert asked(REALS, [*trials, late]) == kept
+    assert asked(REALS, [*trials, replace(late, ended_s=20.0)]) != kept
+
+
+def test_a_study_with_a_ledger_is_asked_as_one_with_a_list() -> None:
+    trials, ledger = searched(MIXED, mixed, 40), Ledger()
+
+    for n, trial in enumerate(trials):
+        assert asked(MIXED, ledger) == Suggestion(trial.params, trial.sampler_note), n
+        ledger.keep(Trial(n, trial.params, sampler_note=trial.sampler_note))
+        ledger.keep(trial)
 
 
 def test_a_generation_is_open_until_its_population_has_ended() -> None:

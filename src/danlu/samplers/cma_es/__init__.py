@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +127,7 @@ class _Run:
 
 @dataclass(frozen=True, eq=False)
 class _Replay:
-    """A run, and the ended trials that led to it, the last of which ended `last`."""
+    """A run, and the ended trials that led to it, in the order of their ends."""
 
     space: SearchSpace
     earlier: tuple[History, ...]
@@ -135,8 +136,6 @@ class _Replay:
     usual: int
     run: _Run
     taken: tuple[Trial, ...] = ()
-    known: frozenset[int] = frozenset()  # id() of what is taken, which keeps it alive
-    last: tuple[float, int] = (-math.inf, 0)
 
 
 class _Member(NamedTuple):
@@ -192,46 +191,30 @@ def _continued(replay: _Replay, history: History) -> _Replay | None:
         return None
     if replay.earlier != history.earlier:
         return None
-    fresh = [trial for trial in history.trials if id(trial) not in replay.known]
-    if len(history.trials) - len(fresh) != len(replay.known):
+    ended, taken = tuple(history.ended()), replay.taken
+    if ended[: len(taken)] != taken:
         return None
-    ended = sorted((t for t in fresh if t.state.ended), key=_when)
-    if ended and _when(ended[0]) < replay.last:
-        return None
-    run, count = replay.run, 0
-    while (found := _generation(run, ended[count:], history)) is not None:
-        members, used = found
-        count += used
+    run, count = replay.run, len(taken)
+    while (found := _generation(run, ended, count, history)) is not None:
+        members, count = found
         run = _taught(replay, run, members)
-    if not count:
-        return replay
-    taken = ended[:count]
-    return replace(
-        replay,
-        run=run,
-        taken=(*replay.taken, *taken),
-        known=replay.known.union(map(id, taken)),
-        last=_when(taken[-1]),
-    )
-
-
-def _when(trial: Trial) -> tuple[float, int]:
-    return (trial.ended_s or 0.0, trial.number)
+    return replace(replay, run=run, taken=ended[:count])
 
 
 def _generation(
-    run: _Run, ended: Sequence[Trial], history: History
+    run: _Run, ended: Sequence[Trial], first: int, history: History
 ) -> tuple[list[_Member], int] | None:
-    """The next full population, and how many trials that used up.
+    """The next full population from the place `first` on, and the place after it.
 
     None while there are too few. Trials of an earlier run take no part.
     """
-    population = run.plan.population
-    own = [n for n, trial in enumerate(ended) if _takes_part(trial, run.plan.restart)]
+    population, restart = run.plan.population, run.plan.restart
+    places = (n for n in range(first, len(ended)) if _takes_part(ended[n], restart))
+    own = list(islice(places, population))
     if len(own) < population:
-        return None
+        return None  # which is seen without a look at the losses
     members: list[_Member] = []
-    for place in own:
+    for place in chain(own, places):
         member = _member(ended[place], history)
         if member is not None:
             members.append(member)
