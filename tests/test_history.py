@@ -14,7 +14,7 @@ from danlu.domain import Choice, Float
 from danlu.errors import StudyError
 from danlu.history import History, Metric
 from danlu.space import SearchSpace
-from danlu.trial import Curve, State, Trial
+from danlu.trial import Curve, Kind, State, Trial
 
 SPACE = SearchSpace({"x": Float(0, 1)})
 LOSS = Metric("loss")
@@ -277,3 +277,13 @@ def test_trials_that_were_added_outside_of_an_earlier_space_are_left_out() -> No
     own = History(SPACE, LOSS, earlier=(history(outside),))
 
     assert [0] == [len(losses) for _, losses in own.transferred()]
+
+
+def test_what_was_searched_leaves_out_the_trials_that_confirm() -> None:
+    search, confirm = trial(0, {1: 0.5}), replace(trial(1, {1: 0.1}), kind=Kind.CONFIRM)
+    running = trial(2, {1: 0.2}, State.RUNNING)
+
+    own, points, losses = history(search, confirm, running).searched()
+
+    assert [0] == numbers(own)
+    assert ([[0.5]], [0.5]) == (points.tolist(), losses.tolist())

@@ -141,6 +141,16 @@ class History:
         counts = self._counts(at)
         return self._places[counts, 1:], self._outcomes(at)[counts, 1]
 
+    def searched(self) -> tuple[Sequence[Trial], Array, Array]:
+        """The ended search trials in the space, their points (n, d) and losses (n,).
+
+        What `observed()` returns without the baseline's trials and those that confirm.
+        """
+        kinds = (trial.kind.judged for trial in self.trials)
+        counts = self._counts(None) & np.fromiter(kinds, bool, len(self.trials))
+        own = tuple(self.trials[place] for place in np.nonzero(counts)[0])
+        return own, self._places[counts, 1:], self._outcomes(None)[counts, 1]
+
     def pending(self) -> Array:
         """Points (n, d) of the trials that have begun and not ended.
 
