@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import client, executors, recipes, samplers, schedulers
+    from . import client, executors, recipes, samplers, schedulers, training
     from .analysis.base import Finding, Level
     from .constraint import Constraint
     from .domain import Belief, Choice, Float, Int
@@ -60,7 +60,7 @@ _HOMES = {
     "DanluError": "errors",
     "SpaceError": "errors",
 }
-_MODULES = ("samplers", "schedulers", "executors", "recipes", "client")
+_MODULES = ("samplers", "schedulers", "executors", "recipes", "client", "training")
 
 __all__ = [  # noqa: RUF022  # the order in which you meet them
     "Float",
@@ -98,6 +98,7 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "executors",
     "recipes",
     "client",
+    "training",
 ]
 
 
