@@ -175,7 +175,7 @@ class Asker:
         self.memory.keep(started)
         return started
 
-    def _filled_baseline(self, reserved: Reserved) -> Trial:
+    def _filled_baseline(self, reserved: Reserved) -> Trial | None:
         params = self.memory.study.baseline or {}
         return self._written(reserved, Kind.BASELINE, Start(params=params))
 
@@ -201,6 +201,10 @@ class Asker:
             return None
         chosen = replace(start, params=params)
         written = self._written(reserved, Kind.SEARCH, chosen, suggestion)
+        if written is None:
+            self._release(reserved.number)
+            self.memory.refresh()
+            return None
         self._end_replaced(written)
         return written
 
@@ -236,7 +240,7 @@ class Asker:
 
     def _is_wanted(self, start: Start) -> bool:
         """Whether no other process has begun the same member or child meanwhile."""
-        if start.parent is None and "member" not in start.note:
+        if not _is_unique(start):
             return True
         self.memory.refresh()
         choice = self._choice(closed=False)
@@ -286,7 +290,8 @@ class Asker:
         kind: Kind,
         start: Start,
         suggestion: Suggestion | None = None,
-    ) -> Trial:
+    ) -> Trial | None:
+        """The new trial, None if another process has begun the same member since."""
         study = self.memory.study
         trial = Trial(
             number=reserved.number,
@@ -302,12 +307,20 @@ class Asker:
             started_s=time.time(),
             host=host(),
         )
-        self.storage.fill(self.memory.study_id, trial)
+        alone_since = self.memory.version if _is_unique(start) else None
+        study_id = self.memory.study_id
+        if not self.storage.fill(study_id, trial, alone_since=alone_since):
+            return None
         self.memory.keep(trial)
         return trial
 
     def _first_step(self, parent: int | None) -> int:
         return 0 if parent is None else self.memory.trial(parent).step
+
+
+def _is_unique(start: Start) -> bool:
+    """Whether there may be one trial alone with this note: a member, or a child."""
+    return start.parent is not None or "member" in start.note
 
 
 def _searched(history: History) -> int:

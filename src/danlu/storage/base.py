@@ -117,8 +117,12 @@ class Storage(ABC):
         """Gives back a reserved number for which there is nothing to try."""
 
     @abstractmethod
-    def fill(self, study: int, trial: Trial) -> None:
-        """Writes down all of a reserved trial but its curves; others see it now."""
+    def fill(self, study: int, trial: Trial, *, alone_since: int | None = None) -> bool:
+        """Writes down all of a reserved trial but its curves; others see it now.
+
+        False, and nothing is written, if after version `alone_since` another trial with
+        the same scheduler note was written.
+        """
 
     @abstractmethod
     def move(

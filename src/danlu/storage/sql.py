@@ -173,12 +173,15 @@ class SqlStorage(Storage):
 
         self._session.write(give_back)
 
-    def fill(self, study: int, trial: Trial) -> None:
+    def fill(self, study: int, trial: Trial, *, alone_since: int | None = None) -> bool:
         """Writes down all of a reserved trial but its curves."""
         row = rows.filled_columns(trial)
-        batch = sql.NEXT_VERSION, sql.filled(tuple(row))
-        asked = {**rows.as_new(row), "study": study, "n": trial.number}
-        self._session.drive(lambda driver, again: self._write(driver, batch, asked))
+        given = {"study": study, "n": trial.number, "alone_since": alone_since}
+        asked = {**rows.as_new(row), **given}
+        statement = sql.filled if alone_since is None else sql.filled_alone
+        batch = sql.NEXT_VERSION, statement(tuple(row))
+        answers = self._session.drive(lambda own, _: self._write(own, batch, asked))
+        return alone_since is None or bool(answers[1])
 
     def move(
         self,

@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     union_all,
     update,
@@ -250,6 +251,23 @@ WITHOUT_EARLIER = delete(curves).where(
 def filled(columns: tuple[str, ...]) -> Update:
     """Writes `columns` of one trial."""
     return _setting(columns).where(_THIS_TRIAL)
+
+
+@cache
+def filled_alone(columns: tuple[str, ...]) -> Update:
+    """Writes `columns` of one trial if it is the first with its note; its number.
+
+    That is, the first since a version. One that is written already stays the first.
+    """
+    other = trials.alias("other")
+    same_note = exists().where(
+        other.c.study_id == _STUDY,
+        other.c.version > bindparam("alone_since", type_=BigInteger),
+        other.c.number != _NUMBER,
+        other.c.scheduler_note == bindparam("new_scheduler_note"),
+    )
+    is_first = or_(trials.c.params.is_not(None), ~same_note)
+    return filled(columns).where(is_first).returning(trials.c.number)
 
 
 @cache
