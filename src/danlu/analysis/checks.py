@@ -13,12 +13,15 @@ from typing import TypeAlias
 from ..history import History
 from ..study import Study
 from .base import Finding, by_level
+from .overfitting import overfitting
 
 Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
-CHECKS: Mapping[str, Check] = {}
+CHECKS: Mapping[str, Check] = {
+    "overfitting": overfitting,
+}
 
 
 def analyze(study: Study, history: History) -> tuple[Finding, ...]:
