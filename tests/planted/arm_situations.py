@@ -1,0 +1,144 @@
+"""Planted questions of comparison: arms that differ or not, and noise of seeds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from numpy.random import Generator
+
+from danlu import Int
+from danlu.space import Params
+
+from .claims import Claim, Situation, silent_but, speaks
+from .space_situations import planted, with_terms
+from .surface import Bowl, Offset
+from .world import World
+from .worlds import activations, momentum, optimizers, rate_and_decay
+
+APART = ("isolation", "coverage", "importance", "step_budget", "noise")
+QUIET = silent_but(*APART)
+
+
+def better(option: str, *others: str) -> list[Claim]:
+    """That one arm is better than the others, and none of those is."""
+    return [
+        speaks("isolation", option, "better"),
+        *(Claim("isolation", False, other, "better") for other in others),
+        *QUIET,
+    ]
+
+
+def none_better(*options: str) -> list[Claim]:
+    """That no arm may be called the better one."""
+    return [*(Claim("isolation", False, one, "better") for one in options), *QUIET]
+
+
+def arms() -> list[Situation]:
+    """Scientific values compared, each after its nuisance hyperparameters (A11).
+
+    Where one is better, the difference is ten standard deviations of a seed or more.
+    """
+    two = ("relu", "gelu")
+    return [
+        planted(
+            "adam-better", lambda rng: optimizers(rng, 0.15), better("adam", "sgd")
+        ),
+        planted(
+            "relu-better",
+            lambda rng: activations(rng, (0.0, 0.1)),
+            better(*two),
+        ),
+        planted(
+            "one-of-four-better",
+            lambda rng: activations(rng, (0.1, 0.0, 0.1, 0.1)),
+            better("gelu", "relu", "tanh", "silu"),
+        ),
+        planted(
+            "unequal-arms-better",
+            lambda rng: activations(rng, (0.0, 0.15), counts=(20, 40)),
+            better(*two),
+        ),
+        planted(
+            "unequal-arms-alike",
+            lambda rng: activations(rng, (0.0, 0.0), counts=(52, 8)),
+            none_better(*two),
+        ),
+        planted(
+            "unequal-optimizers-alike",
+            lambda rng: optimizers(rng, 0.0, counts=(65, 15)),
+            none_better("adam", "sgd"),
+        ),
+        planted(
+            "eight-trials-an-arm",
+            lambda rng: activations(rng, (0.0, 0.0, 0.0, 0.0), trials=32, seed_sd=0.02),
+            none_better("relu", "gelu", "tanh", "silu"),
+        ),
+        planted(
+            "difference-in-the-noise",
+            lambda rng: activations(rng, (0.0, 0.002), seed_sd=0.01),
+            none_better(*two),
+        ),
+        planted("layers-compared", layers, better("2", "1", "4")),
+        planted("dropout-compared", dropout, [speaks("isolation", "dropout"), *QUIET]),
+    ]
+
+
+def layers(rng: Generator) -> World:
+    """Two layers are better than one, three or four."""
+    costs = {1: 0.2, 2: 0.0, 3: 0.1, 4: 0.2}
+    world = rate_and_decay(rng, trials=100, scientific=["layers"])
+    space = {"layers": Int(1, 4), **world.space}
+    terms = (
+        *world.terms,
+        *(Offset("layers", count, loss) for count, loss in costs.items()),
+    )
+    return replace(world, space=space, terms=terms)
+
+
+def dropout(rng: Generator) -> World:
+    """Is dropout of use? A continuous scientific hyperparameter that matters much."""
+    world = momentum(rng, scientific=["dropout"], trials=100)
+    return with_terms(world, Bowl("dropout", 0.2, 3.0))
+
+
+def seeds() -> list[Situation]:
+    """The same params on other seeds differ more than the best trials do (A14)."""
+    claims = [
+        speaks("noise"),
+        *silent_but("noise", "coverage", "importance", "step_budget", "boundary"),
+    ]
+    return [
+        planted("noisy-seeds", noisy, claims),
+        planted(
+            "noisy-seeds-top-3",
+            lambda rng: noisy(rng, confirm=(3, 4)),
+            claims,
+        ),
+        planted("lucky-winner", lucky, claims),
+        planted("lucky-winner-in-an-arm", lucky_arm, claims),
+    ]
+
+
+def noisy(rng: Generator, **changes: Any) -> World:
+    """Seeds that vary by 0.02, and five more of them for the best trial."""
+    return rate_and_decay(rng, **{"seed_sd": 0.02, "confirm": (1, 5), **changes})
+
+
+def lucky(rng: Generator) -> World:
+    """All params are alike: whichever trial is the best was lucky."""
+    world = rate_and_decay(rng, seed_sd=0.01, confirm=(1, 6))
+    return with_terms(world, Bowl("lr", 0.5, 0.02), Bowl("weight_decay", 0.5, 0.02))
+
+
+def lucky_arm(rng: Generator) -> World:
+    """As `lucky`, in a study of two arms, with the baseline on new seeds too."""
+    world = activations(rng, (0.0, 0.0), seed_sd=0.01, confirm=(2, 5))
+    baseline: Params = {"activation": "relu", "lr": 0.01, "weight_decay": 1e-4}
+    flat = with_terms(world, Bowl("lr", 0.5, 0.02), Bowl("weight_decay", 0.5, 0.02))
+    return replace(flat, baseline=baseline)
+
+
+def situations() -> list[Situation]:
+    """All of this page."""
+    return [*arms(), *seeds()]

@@ -1,0 +1,236 @@
+"""Studies with nothing wrong, as different from each other as real ones are.
+
+Here every check is silent, or says that it cannot tell. No claim is made of `coverage`
+where more trials might well find better params, nor of `importance` and `isolation`,
+which always have something to report, nor of `step_budget` where trainings end at their
+best, as they do under a decaying learning rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numpy.random import Generator
+
+from danlu import Float, Metric
+
+from .claims import Claim, Drawn, Situation, silent_but
+from .course import Course, Faults
+from .curve_situations import ACCURACY, LOSS, curved
+from .space_situations import with_terms
+from .surface import Bowl, Cliff
+from .world import View, World
+from .worlds import (
+    activations,
+    convolutional,
+    coupled,
+    momentum,
+    optimizers,
+    rate_alone,
+    rate_and_decay,
+    settling,
+)
+
+USUAL = ("coverage", "importance", "isolation", "step_budget")
+Make = Callable[[Generator], World]
+
+
+def healthy(
+    name: str,
+    make: Make,
+    *unclaimed: str,
+    more: Sequence[Claim] = (),
+    slow: bool = False,
+) -> Situation:
+    """A situation in which the checks not named in `unclaimed` are silent."""
+
+    def draw(rng: Generator) -> Drawn:
+        claims = (*silent_but(*USUAL, *unclaimed), *more)
+        return Drawn(*make(rng).drawn(rng), claims)
+
+    return Situation(name, draw, healthy=True, slow=slow)
+
+
+WORLDS: dict[str, Callable[..., World]] = {
+    "rate": rate_alone,
+    "decay": rate_and_decay,
+    "momentum": momentum,
+    "cnn": convolutional,
+    "coupled": coupled,
+    "optimizers": optimizers,
+}
+
+
+def plain() -> list[Situation]:
+    """Each world as it is, larger and smaller, under other metrics and samplers."""
+    found = []
+    for name, world in WORLDS.items():
+        for label, changes in (
+            ("plain", {}),
+            ("accuracy", {"metric": ACCURACY}),
+            ("loss", {"metric": LOSS}),
+            ("last", {"metric": Metric("val_error", at="last")}),
+            ("noisy", {"seed_sd": 0.01}),
+            ("small", {"trials": 16}),
+        ):
+            found.append(healthy(f"{name}-{label}", _with(world, **changes)))
+    return found
+
+
+def _with(world: Callable[..., World], **changes: Any) -> Make:
+    return lambda rng: world(rng, **changes)
+
+
+def schedules() -> list[Situation]:
+    """Curves as learning-rate schedules make them, and curves with harmless marks.
+
+    Whether a training under a falling learning rate has stood still is not claimed.
+    """
+    found = []
+    for schedule in ("cosine", "stepped", "one_cycle", "warm_up"):
+        for reports, swing in ((30, 0.02), (90, 0.05)):
+            course = {"schedule": schedule, "reports": reports, "swing": swing}
+            make = curved(rate_and_decay, None, course)
+            found.append(healthy(f"{schedule}-{reports}", make, "budget_agreement"))
+    return [
+        *found,
+        healthy(
+            "warm-restarts",
+            curved(rate_and_decay, None, {"schedule": "restarts", "swing": 0.03}),
+            "periodic",
+            "rising",
+            "budget_agreement",
+        ),
+        healthy("rare-spikes", curved(momentum, None, {"spikes": 0.01})),
+        healthy("ten-thousand-examples", curved(momentum, None, {"examples": 10000})),
+        healthy("exact-metric", curved(momentum, None, {"examples": None})),
+        healthy("500-examples", curved(rate_and_decay, None, {"examples": 500})),
+        healthy("eight-reports", curved(rate_and_decay, None, {"reports": 8})),
+        healthy("200-reports", curved(rate_alone, None, {"reports": 200, "every": 50})),
+        healthy("quick-learners", curved(rate_and_decay, _some_quick)),
+        healthy("mild-memory", curved(rate_and_decay, _mild, {"creep": 0.5})),
+        healthy("one-bad-training", curved(momentum, _one_bad), "rising"),
+    ]
+
+
+def _some_quick(view: View) -> Faults:
+    """Trainings are up to twice as quick as others."""
+    return Faults(quick=float(view.rng.uniform(1.0, 2.0)))
+
+
+def _mild(view: View) -> Faults:
+    """The training loss goes on falling; the validation error does not rise."""
+    return Faults()
+
+
+def _one_bad(view: View) -> Faults:
+    """One training of eighty is full of spikes."""
+    return Faults(spikes=0.2) if view.number == 40 else Faults()
+
+
+def spaces() -> list[Situation]:
+    """Spaces and samples that look odd and are not."""
+    return [
+        healthy("random-sampler", _with(momentum, sampler="random")),
+        healthy("tpe", _with(momentum, sampler="tpe")),
+        healthy("tpe-rate", _with(rate_alone, sampler="tpe")),
+        healthy("tpe-choices", _with(convolutional, sampler="tpe")),
+        healthy("tpe-optimizers", _with(optimizers, sampler="tpe")),
+        healthy("gp", _with(rate_and_decay, sampler="gp", trials=30), slow=True),
+        healthy("unimportant", unimportant),
+        healthy("machines-fail", _with(momentum, broken=0.1)),
+        healthy("one-diverged", one_diverged),
+        healthy("cliff-far-away", cliff_far_away, "infeasible"),
+        healthy("unfinished", _with(momentum, unfinished=4)),
+        healthy("without-training-loss", _with(momentum, with_train_loss=False)),
+        healthy("promoted", _with(momentum, rungs=(5, 15), course=Course(reports=45))),
+        healthy("six-trials", _with(momentum, trials=6)),
+        healthy("three-trials", _with(rate_alone, trials=3)),
+        healthy("one-trial", _with(rate_alone, trials=1)),
+        healthy("well-covered", well_covered, more=_quiet("coverage")),
+        healthy("well-covered-rate", well_covered_rate, more=_quiet("coverage")),
+        healthy("confirmed", _with(momentum, confirm=(1, 5), seed_sd=0.002)),
+        healthy("confirmed-3", _with(rate_and_decay, confirm=(3, 4), seed_sd=0.002)),
+        healthy("best-checkpoints-spread", spread, more=_quiet("step_budget")),
+    ]
+
+
+def _quiet(*checks: str) -> list[Claim]:
+    return [Claim(check, False) for check in checks]
+
+
+def unimportant(rng: Generator) -> World:
+    """Of four hyperparameters two do not matter: their best values are anywhere."""
+    return with_terms(
+        momentum(rng), Bowl("dropout", 0.5, 0.0), Bowl("weight_decay", 0.5, 0.0)
+    )
+
+
+def one_diverged(rng: Generator) -> World:
+    """About one trial in sixty diverges, wherever it is."""
+    return momentum(rng, cliff=Cliff({}, 0.041, softness=0.01))
+
+
+def cliff_far_away(rng: Generator) -> World:
+    """Training diverges a fifth of the range and more above the best learning rate."""
+    world = rate_and_decay(rng, cliff=Cliff({"lr": 1.0}, 0.85))
+    return with_terms(world, Bowl("lr", rng.uniform(0.35, 0.5), 5.0, above=2))
+
+
+def well_covered(rng: Generator) -> World:
+    """Two hundred trials for two hyperparameters, and seeds that vary by 0.01."""
+    world = rate_and_decay(rng, trials=200, seed_sd=0.01, confirm=(1, 5))
+    return with_terms(
+        world,
+        Bowl("lr", rng.uniform(0.3, 0.7), 1.0),
+        Bowl("weight_decay", rng.uniform(0.3, 0.7), 0.5),
+    )
+
+
+def well_covered_rate(rng: Generator) -> World:
+    """A hundred trials for one hyperparameter."""
+    world = rate_alone(rng, trials=100, seed_sd=0.01, confirm=(1, 5))
+    return with_terms(world, Bowl("lr", rng.uniform(0.3, 0.7), 1.0))
+
+
+def spread(rng: Generator) -> World:
+    """Trainings that settle after two fifths: the best checkpoint is anywhere later."""
+    course = settling(rng, settled=0.5, creep=0.5, reports=60)
+    return rate_and_decay(rng, course=course)
+
+
+def compared() -> list[Situation]:
+    """Arms that are alike: none may be called the better one."""
+    names = ("relu", "gelu", "tanh", "silu", "elu", "mish")
+
+    def alike(name: str, count: int, **changes: Any) -> Situation:
+        claims = [Claim("isolation", False, one, "better") for one in names[:count]]
+        make = _with(activations, losses=(0.0,) * count, **changes)
+        return healthy(name, make, more=claims)
+
+    return [
+        alike("two-arms-alike", 2),
+        alike("four-arms-alike", 4),
+        alike("six-arms-alike", 6),
+        alike("noisy-arms-alike", 2, seed_sd=0.02),
+    ]
+
+
+def wide_ranges() -> list[Situation]:
+    """Large learning rates and other scales: numbers that differ, not situations."""
+
+    def scaled(rng: Generator) -> World:
+        world = rate_and_decay(rng, floor=0.3, chance=0.5)
+        space = {**world.space, "lr": Float(0.1, 1000.0, log=True)}
+        return with_terms(world, space=space)
+
+    return [
+        healthy("hard-task", scaled),
+        healthy("easy-task", _with(momentum, floor=0.0, seed_sd=0.001)),
+    ]
+
+
+def situations() -> list[Situation]:
+    """All of this page."""
+    return [*plain(), *schedules(), *spaces(), *compared(), *wide_ranges()]
