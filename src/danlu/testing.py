@@ -110,7 +110,7 @@ def check_storage(storage: Storage) -> None:
     """Raises unless `storage`, an empty one, holds the contract of a storage.
 
     Numbers are unique and without gaps; a state is moved once; a late reporter is
-    turned away; a follower of `changes` sees everything.
+    turned away; a follower of `changes` sees everything; decisions keep their order.
 
     >>> from danlu.storage.sql import open_storage
     >>> check_storage(open_storage(":memory:"))

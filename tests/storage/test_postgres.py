@@ -41,6 +41,21 @@ def test_a_second_opening_finds_the_tables(postgres_url: str) -> None:
     assert found == ["a", "b"]
 
 
+def test_an_older_database_is_brought_up_to_date(postgres_url: str) -> None:
+    storage = open_storage(postgres_url)
+    study = storage.add_study("s", {}).id
+    with storage._session.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE decisions")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    storage.close()
+
+    again = open_storage(postgres_url)
+    again.add_decision(study, {"verdict": "adopt"})
+
+    assert [own.study for own in again.decisions()] == [study]
+    again.close()
+
+
 def test_a_lease_ends_by_the_servers_clock(
     storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

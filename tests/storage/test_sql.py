@@ -201,6 +201,29 @@ def test_the_migrations_make_the_tables_that_the_code_declares(path: Path) -> No
     engine.dispose()
 
 
+def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(
+    path: Path,
+) -> None:
+    study, trial = _study_with_trial(open_storage(str(path)))
+    _make_old(path)
+
+    storage = open_storage(str(path))
+    storage.add_decision(study, {"verdict": "adopt"})
+
+    assert [own.number for own in storage.changes(study, 0).trials] == [trial.number]
+    assert [own.document for own in storage.decisions()] == [{"verdict": "adopt"}]
+
+
+def test_many_processes_bring_an_older_database_up_to_date_once(path: Path) -> None:
+    open_storage(str(path)).close()
+    _make_old(path)
+
+    with _processes(8) as pool:
+        names = pool.map(_add_study, [(path, n) for n in range(8)])
+
+    assert sorted(names) == sorted(r.name for r in open_storage(str(path)).studies())
+
+
 def test_a_newer_schema_is_refused(path: Path) -> None:
     open_storage(str(path)).close()
     with sqlite3.connect(path) as connection:
@@ -378,3 +401,11 @@ def _ask_and_tell(place: tuple[Path, int, int]) -> list[int]:
             told.append(reserved.number)
     storage.close()
     return told
+
+
+def _make_old(path: Path) -> None:
+    """Makes the database one of the first schema."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE decisions")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()

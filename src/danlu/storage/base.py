@@ -83,6 +83,16 @@ class Note:
     written_s: float
 
 
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A decision as it is kept: its number in this storage, its study's, and JSON."""
+
+    id: int
+    study: int
+    document: Mapping[str, Any]
+    written_s: float
+
+
 class Storage(ABC):
     """Remembers studies, trials and reports.
 
@@ -185,6 +195,14 @@ class Storage(ABC):
     @abstractmethod
     def notes(self, study: int) -> Sequence[Note]:
         """The remarks on a study, oldest first."""
+
+    @abstractmethod
+    def add_decision(self, study: int, document: Mapping[str, Any]) -> DecisionRecord:
+        """Keeps what was decided about a study; nothing ever changes it."""
+
+    @abstractmethod
+    def decisions(self) -> Sequence[DecisionRecord]:
+        """The decisions about all studies, oldest first."""
 
     @abstractmethod
     def close(self) -> None:

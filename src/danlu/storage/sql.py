@@ -14,12 +14,21 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
 from ..jsontext import dumps, loads
 from ..trial import Kind, Report, State, Trial, check_transition
-from . import rows, sqlite
+from . import remarks, rows, sqlite
 from . import statements as sql
-from .base import Changes, Claim, Holding, Note, Reserved, Storage, StudyRecord
+from .base import (
+    Changes,
+    Claim,
+    DecisionRecord,
+    Holding,
+    Note,
+    Reserved,
+    Storage,
+    StudyRecord,
+)
 from .driver import Driver, PostgresDriver, Row, SqliteDriver
 from .session import Session, Undo
-from .tables import HEAD, notes, studies
+from .tables import HEAD, studies
 from .turn import Turn
 from .wal import Wal
 
@@ -300,23 +309,19 @@ class SqlStorage(Storage):
 
     def add_note(self, study: int, text: str) -> None:
         """Keeps a remark on a study."""
-        written_s = time.time()
-        row = {"study_id": study, "text": text, "written_s": written_s}
-
-        def add(connection: Connection, again: bool) -> None:
-            same = select(notes.c.id).where(notes.c.study_id == study)
-            done = connection.execute(same.where(notes.c.written_s == written_s))
-            if not again or done.first() is None:
-                connection.execute(insert(notes), row)
-
-        self._session.write(add)
+        remarks.add_note(self._session, study, text)
 
     def notes(self, study: int) -> Sequence[Note]:
         """The remarks on a study, oldest first."""
-        columns = select(notes.c.text, notes.c.written_s)
-        wanted = columns.where(notes.c.study_id == study).order_by(notes.c.id)
-        found = self._session.read(lambda own: own.execute(wanted).all())
-        return [Note(text, written_s) for text, written_s in found]
+        return remarks.notes_of(self._session, study)
+
+    def add_decision(self, study: int, document: Mapping[str, Any]) -> DecisionRecord:
+        """Keeps what was decided about a study."""
+        return remarks.add_decision(self._session, study, document)
+
+    def decisions(self) -> Sequence[DecisionRecord]:
+        """The decisions about all studies, oldest first."""
+        return remarks.all_decisions(self._session)
 
     def close(self) -> None:
         """Lets go of the database."""

@@ -1,4 +1,4 @@
-"""The tables: studies, trials, stretches of curves, notes.
+"""The tables: studies, trials, stretches of curves, notes, decisions.
 
 A study's row carries its `version` and the next number to give out. Every write of a
 study takes a version by updating that row first, which locks it: so the order of
@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0001"  # the newest revision in `migrations/versions`, which makes these tables
+HEAD = "0002"  # the newest revision in `migrations/versions`, which make these tables
 
 metadata = MetaData()
 
@@ -84,5 +84,14 @@ notes = Table(
     Column("id", Integer, primary_key=True),
     Column("study_id", Integer, ForeignKey("studies.id"), nullable=False),
     Column("text", Text, nullable=False),
+    Column("written_s", Float, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", Integer, ForeignKey("studies.id"), nullable=False),
+    Column("document", Text, nullable=False),  # JSON
     Column("written_s", Float, nullable=False),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ...errors import StorageFormat
 
@@ -30,9 +30,13 @@ def upgrade(engine: Engine, place: str, found: str | None) -> None:
             "upgrade danlu to read it"
         )
     with engine.begin() as connection:
+        if found is not None and engine.dialect.name == "postgresql":
+            # SQLite's transactions wait for one another from their start.
+            connection.execute(text("LOCK TABLE alembic_version"))
         context = MigrationContext.configure(connection)
+        current = context.get_current_revision()  # another process may have been first
         with Operations.context(context):
-            for script in _after(found, known):
+            for script in _after(current, known):
                 script.module.upgrade()
                 context.stamp(scripts(), script.revision)
 
