@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("status", "What runs, how far it is, and the best so far."),
     "report": ("report", "What a study found, here or as an HTML page."),
     "replay": ("replay", "What another scheduler would have done on a study."),
+    "next": ("next", "Which studies are worth running now; run one of them."),
     "note": ("note", "Keep a remark on a study, or read the remarks."),
     "trial": ("trial", "Look at one trial: show, logs, rerun, stop."),
     "ls": ("ls", "List the studies of this project."),

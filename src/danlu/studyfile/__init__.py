@@ -25,6 +25,7 @@ from .domains import domain, domain_text
 from .function import is_reference
 from .keys import DEFAULTS, KEYS
 from .program import Program, read_program, write_program
+from .write import study_text
 
 __all__ = [
     "DEFAULTS",
@@ -41,6 +42,7 @@ __all__ = [
     "read_program",
     "read_value",
     "schema",
+    "study_text",
     "write_program",
 ]
 

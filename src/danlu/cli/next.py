@@ -1,0 +1,209 @@
+"""`danlu next`: the studies worth running now, and one of them run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import StudyError
+from .options import JSON, PROJECT, STUDY
+from .place import existing, launch_path
+from .stated import WithProgram
+from .words import plural, quoted, say, show_json
+
+if TYPE_CHECKING:
+    from ..project import Project
+    from ..propose import Proposal
+    from ..study import Study
+
+
+@click.command("next", cls=WithProgram)
+@STUDY
+@click.option("--run", "place_to_run", type=click.IntRange(1), metavar="N",
+              help="Run the study at place N of the list.")  # fmt: skip
+@click.option("--write", "path", metavar="FILE",
+              help="Write the study at place N (or 1) as a study file.")  # fmt: skip
+@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@JSON
+@PROJECT
+@click.pass_context
+def next(
+    ctx: click.Context,
+    /,
+    study: str | None,
+    *,
+    place_to_run: int | None,
+    path: str | None,
+    plain: bool,
+    quiet: bool,
+    as_json: bool,
+    place: str | None,
+) -> int:
+    """Say which studies are worth running after STUDY (the newest by default).
+
+    Each follows from what the checks found, and comes with its reason, what it costs
+    and what it is expected to bring. A program may follow `--`; without, the one is
+    taken that STUDY was run with.
+
+    \b
+    danlu next
+    danlu next digits --run 1
+    danlu next digits --write next.yaml
+    """
+    with existing(place) as project:
+        found = project.study(study)
+        proposals = proposed(project, found)
+        if path is not None:
+            _write(project, found, chosen(proposals, place_to_run or 1), Path(path))
+        elif place_to_run is not None:
+            proposal = chosen(proposals, place_to_run)
+            return _run(project, found, proposal, ctx.obj, plain=plain, quiet=quiet)
+        elif as_json:
+            show_json("next", {"study": found.name, "next": _json(proposals)})
+        else:
+            _show(found, proposals)
+    return 0
+
+
+def proposed(project: Project, study: Study) -> tuple[Proposal, ...]:
+    """What is worth running after `study`, less what is in the project already."""
+    from ..analysis.checks import analyze
+    from ..propose import propose, without_planned
+
+    studies, history = project.studies(), project.history(study)
+    if any(not trial.state.ended for trial in history.trials):
+        say(f"{study.name} has not ended: what is said here may change")
+    findings = analyze(study, history)
+    taken = [own.name for own in studies]
+    return without_planned(propose(study, history, findings, taken), studies)
+
+
+def chosen(proposals: Sequence[Proposal], place: int) -> Proposal:
+    """The proposal at a place of the list, which counts from 1.
+
+    Raises:
+        StudyError: there is none.
+    """
+    if not proposals:
+        raise StudyError("no study is worth running next: see `danlu next`")
+    if place > len(proposals):
+        there = "is 1 study" if len(proposals) == 1 else f"are {len(proposals)} studies"
+        raise StudyError(f"no study at place {place}: there {there} to choose from")
+    return proposals[place - 1]
+
+
+def _run(
+    project: Project,
+    study: Study,
+    proposal: Proposal,
+    words: Sequence[str] | None,
+    *,
+    plain: bool,
+    quiet: bool,
+) -> int:
+    """Runs a proposed study as `study` was run, or by the program's `words`."""
+    from ..studyfile import read_program, write_program
+    from .programs import executor_of
+    from .progress import watcher
+    from .run import run_to_end
+
+    program = read_program(launch_path(project, study.name))
+    if words:
+        program = replace(program, command=tuple(words), function="", workdir=".")
+    if not program.text:
+        raise StudyError(
+            f"how study {study.name!r} is run is not known here: end with "
+            "`-- python train.py {args}`"
+        )
+    executor = executor_of(program)
+    planned = project.plan(proposal.study)
+    write_program(program, launch_path(project, planned.name))
+    say(f"{planned.name}: {planned.goal}")
+    watch = watcher(plain=plain, quiet=quiet, verbose=False)
+    return run_to_end(project, planned, executor, watch)
+
+
+def _write(project: Project, study: Study, proposal: Proposal, path: Path) -> None:
+    from ..studyfile import read_program, study_text
+
+    program = read_program(launch_path(project, study.name))
+    text = study_text(proposal.study, program, path.parent)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise StudyError(f"{path} is there already and stays as it is") from None
+    click.echo(f"wrote {path}")
+    say(f"next: danlu check {path}")
+
+
+def _show(study: Study, proposals: Sequence[Proposal]) -> None:
+    """The proposals as a numbered list, on stdout."""
+    from ..change import differences
+
+    for place, own in enumerate(proposals, start=1):
+        click.echo(f"{place}. {own.study.name}  {own.study.goal}")
+        rows = [
+            ("why", own.reason),
+            ("change", ", ".join(differences(study, own.study))),
+            ("do", " ".join(f.advice for f in own.findings if f.advice)),
+            ("expect", own.expects),
+            ("cost", cost_text(study, own)),
+        ]
+        for label, text in rows:
+            if text:
+                click.echo(_wrapped(label, text))
+    if not proposals:
+        say(f"no check asks for another study after {study.name}")
+        return
+    say(f"run one: danlu next {quoted(study.name)} --run 1")
+
+
+def cost_text(study: Study, proposal: Proposal) -> str:
+    """Trials, the time that they take, and the earlier ones that are used again."""
+    from ..studyfile.quantities import duration_text
+
+    trials = proposal.study.trials
+    if proposal.study.name == study.name:
+        trials -= study.trials
+    text = plural(trials, "trial")
+    if proposal.seconds is not None:
+        text += f", about {duration_text(proposal.seconds)} in one slot"
+    if proposal.reused:
+        text += f"; {plural(proposal.reused, 'earlier trial')} learned from"
+    return text
+
+
+def _wrapped(label: str, text: str) -> str:
+    import textwrap
+
+    from .words import screen_width
+
+    width = min(screen_width(), 100)
+    start = f"   {label:<8}"
+    return textwrap.fill(
+        text, width, initial_indent=start, subsequent_indent=" " * len(start)
+    )
+
+
+def _json(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
+    from ..codec import study_to_json
+
+    return [
+        {
+            "study": study_to_json(own.study),
+            "aim": own.aim.value,
+            "reason": own.reason,
+            "checks": [finding.check for finding in own.findings],
+            "expects": own.expects,
+            "gain": own.gain,
+            "seconds": own.seconds,
+            "reused": own.reused,
+        }
+        for own in proposals
+    ]

@@ -1,0 +1,192 @@
+"""From findings to changes of a study, joined where they answer one question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from .analysis.base import Finding, Level
+from .analysis.sentence import listed
+from .ask import sampler_of
+from .auto import Auto
+from .history import History
+from .narrow import narrowed
+from .study import Study
+
+
+class Aim(StrEnum):
+    """What a proposed study is for, in the order in which they are worth running.
+
+    What makes all later results doubtful comes first: a model limited by instability or
+    by overfitting, a space that may not hold the best, a training of the wrong length.
+
+    >>> [aim.value for aim in Aim]
+    ['add', 'move', 'steps', 'method', 'more', 'narrow', 'test']
+    """
+
+    ADD = "add"
+    MOVE = "move"
+    STEPS = "steps"
+    METHOD = "method"
+    MORE = "more"
+    NARROW = "narrow"
+    TEST = "test"
+
+
+AIMS = tuple(Aim)
+LEVELS = (Level.WARNING, Level.NOTICE, Level.OK, Level.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes of a study that answer one question, and the findings behind them."""
+
+    aim: Aim
+    change: Mapping[str, Any]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def level(self) -> Level:
+        """That of the most serious finding."""
+        levels = (finding.level for finding in self.findings)
+        return min(levels, key=LEVELS.index, default=Level.OK)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it is in doubt that the space, as it is, holds the best."""
+        return self.level is Level.WARNING and self.aim in (Aim.ADD, Aim.MOVE)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The hyperparameters that are changed, by path."""
+        return tuple(self.change.get("space", {}))
+
+
+def plans(
+    study: Study, history: History, findings: Sequence[Finding]
+) -> tuple[Plan, ...]:
+    """Every plan that the findings and the trials give rise to, the most worth first.
+
+    Once nothing casts doubt on the space, exploration is handed over to exploitation
+    (D11): the region of the best, without what need not vary.
+    """
+    made = _joined(_plan(finding) for finding in findings if _change(finding))
+    settled = not any(plan.unsettled for plan in made)
+    if settled and (exploit := _exploit(study, history, made)):
+        made = [plan for plan in made if plan.aim is not Aim.NARROW] + [exploit]
+    order = sorted(
+        made, key=lambda plan: (LEVELS.index(plan.level), AIMS.index(plan.aim))
+    )
+    return tuple(order)
+
+
+def goal_of(plan: Plan, study: Study) -> str:
+    """The one question that the planned study answers."""
+    metric = study.objective.name
+    if plan.aim is Aim.STEPS:
+        steps = plan.change["max_steps"]
+        return f"What is {metric} after {steps:,} steps instead of {study.max_steps}?"
+    if plan.aim is Aim.NARROW:
+        return f"How good does {metric} get close to the best of {study.name}?"
+    if plan.aim is Aim.ADD:
+        added = [p for p in plan.paths if "add" in plan.change["space"][p]]
+        return f"Is {metric} better with {listed(added)}?"
+    if plan.paths:
+        return f"Is {metric} better with another range of {listed(plan.paths)}?"
+    return f"{study.goal} (with another {listed(list(plan.change))})"
+
+
+def reason_of(plan: Plan, study: Study) -> str:
+    """Why the planned study is worth running: what the checks said."""
+    if plan.findings:
+        return " ".join(finding.message for finding in plan.findings)
+    return (
+        f"No check casts doubt on the space of {study.name}, so that what is left is "
+        "to search close to its best trials."
+    )
+
+
+def expected(plan: Plan, study: Study, gain: float | None) -> str:
+    """What the planned study is expected to bring, in words."""
+    metric = study.objective.name
+    if gain is not None:
+        return f"{metric} better by about {gain:.2g}"
+    if plan.aim is Aim.STEPS and study.max_steps:
+        share = plan.change["max_steps"] / study.max_steps
+        if share < 1:
+            return f"the same {metric} in {share:.0%} of the time"
+    return f"cannot be estimated: nothing like it was tried in {study.name}"
+
+
+def explores(study: Study) -> bool:
+    """Whether the study's trials were chosen without looking at the results."""
+    sampler = sampler_of(study)
+    return sampler.explores if isinstance(sampler, Auto) else not sampler.adaptive
+
+
+def _change(finding: Finding) -> Mapping[str, Any]:
+    change = finding.evidence.get("change")
+    return change if isinstance(change, Mapping) else {}
+
+
+def _plan(finding: Finding) -> Plan:
+    return Plan(_aim(_change(finding)), _change(finding), (finding,))
+
+
+def _aim(change: Mapping[str, Any]) -> Aim:
+    """What a change is for: what weighs most in it."""
+    spaces = change.get("space", {}).values()
+    if any("add" in fields for fields in spaces):
+        return Aim.ADD
+    if "max_steps" in change:
+        return Aim.STEPS
+    if any("fixed" not in fields for fields in spaces):
+        return Aim.MOVE
+    if spaces:
+        return Aim.NARROW
+    return Aim.MORE if set(change) == {"trials"} else Aim.METHOD
+
+
+def _joined(plans: Iterable[Plan]) -> list[Plan]:
+    """One plan for each aim; of two changes of one field the first one stands.
+
+    What is added stays apart, so that each addition is a question of its own, unless
+    one check adds several.
+    """
+    made: dict[tuple[Aim, str], Plan] = {}
+    for plan in plans:
+        apart = plan.findings[0].check if plan.aim is Aim.ADD else ""
+        before = made.get((plan.aim, apart))
+        made[plan.aim, apart] = plan if before is None else _both(before, plan)
+    return list(made.values())
+
+
+def _both(first: Plan, second: Plan) -> Plan:
+    space = {**second.change.get("space", {})}
+    for path, fields in first.change.get("space", {}).items():
+        space[path] = {**space.get(path, {}), **fields}
+    change = {**second.change, **first.change}
+    if space:
+        change["space"] = space
+    if "trials" in first.change and "trials" in second.change:
+        change["trials"] = max(first.change["trials"], second.change["trials"])
+    return Plan(first.aim, change, (*first.findings, *second.findings))
+
+
+def _exploit(study: Study, history: History, made: Sequence[Plan]) -> Plan | None:
+    """The region of the best, chosen in by Bayesian optimization; None without one.
+
+    A study whose sampler learns is in that region already.
+    """
+    fixing = [plan for plan in made if plan.aim is Aim.NARROW]
+    region = narrowed(study, history) if explores(study) else {}
+    if not region and not fixing:
+        return None
+    space = {**region}
+    for plan in fixing:
+        space |= plan.change["space"]
+    change = {"space": space, "sampler": "auto", "scientific": []}
+    found = [finding for plan in fixing for finding in plan.findings]
+    return Plan(Aim.NARROW, change, tuple(found))

@@ -1,0 +1,250 @@
+"""DECIDE what to run next: from findings to planned studies (playbook C4, C5).
+
+What a check proposes as `evidence["change"]` becomes a study here, whatever check it
+is. Changes that answer one question are joined: a study asks one (D1).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from .analysis.base import Finding
+from .change import changed
+from .domain import Choice
+from .errors import SpaceError
+from .history import History, Metric
+from .plans import Aim, Plan, expected, explores, goal_of, plans, reason_of
+from .space import Params
+from .study import Study
+from .transfer import moved
+from .trial import Trial
+from .worth import doubling_gain, study_seconds
+
+TRIALS_PER_DIMENSION = 10  # playbook D6
+LEAST_NEW = 0.5  # share of the trials that a study runs itself, however many it reuses
+TEST_SEEDS = 3  # trials of the last look: a mean and how much it varies
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A study that is worth running next: planned, with its reason and its price.
+
+    `aim` says what it is for, `findings` are what it follows from, and `reason` says it
+    in words. `gain` is by how much the metric is expected to become better (in its
+    unit), None where that cannot be estimated; `expects` says it in words. `seconds` is
+    what its trials take together in one slot, None where nothing was timed. `reused`
+    earlier trials lie in the space of the new study, which learns from them.
+
+    >>> import danlu
+    >>> study = danlu.Study("s-2", "Which x?", "loss", {"x": danlu.Float(0, 1)}, 10)
+    >>> Proposal(study, Aim.MORE, "10 trials are few.").study.name
+    's-2'
+    """
+
+    study: Study
+    aim: Aim
+    reason: str
+    findings: tuple[Finding, ...] = ()
+    expects: str = ""
+    gain: float | None = None
+    seconds: float | None = None
+    reused: int = 0
+
+
+def propose(
+    study: Study,
+    history: History,
+    findings: Sequence[Finding],
+    taken: Collection[str] = (),
+) -> tuple[Proposal, ...]:
+    """The studies worth running after `study`, the most worth first.
+
+    `findings` are those of `analysis.checks.analyze`; `taken` are names that other
+    studies have. A proposal whose expected gain is below the noise between seeds is
+    left out (C5); when nothing else is left, a last look at the test set is proposed.
+
+    >>> import danlu
+    >>> study = danlu.Study(name="rates", goal="Which rate?", metric="err", trials=20,
+    ...                     space={"lr": danlu.Float(1e-3, 1.0, log=True)})
+    >>> edge = danlu.Finding("boundary", danlu.Level.WARNING, "The best is at 1.",
+    ...     evidence={"change": {"space": {"lr": {"high": 10.0}}}})
+    >>> history = danlu.History(study.search_space, study.objective)
+    >>> next_one, = propose(study, history, [edge])
+    >>> next_one.study.name, str(next_one.study.space.domains["lr"])
+    ('rates-2', '0.001..10 log')
+    """
+    names = _names(study.name, {study.name, *taken})
+    noise = noise_of(findings)
+    made = []
+    for plan in plans(study, history, findings):
+        gain = _gain(plan, history)
+        if gain is None or noise is None or gain >= noise:
+            made.append(_proposal(plan, study, history, names))
+    if made or history.best is None:
+        return tuple(made)
+    return _last_look(study, history, next(names), noise)
+
+
+def without_planned(
+    proposals: Sequence[Proposal], studies: Sequence[Study]
+) -> tuple[Proposal, ...]:
+    """The proposals that none of the project's studies is, but for its name."""
+    return tuple(
+        own
+        for own in proposals
+        if not any(_is_like(own.study, study) for study in studies)
+    )
+
+
+def noise_of(findings: Sequence[Finding]) -> float | None:
+    """The standard deviation between seeds that a check found, None if none did."""
+    for finding in findings:
+        sd = finding.evidence.get("sd")
+        if finding.check == "noise" and isinstance(sd, int | float):
+            return float(sd)
+    return None
+
+
+def _is_like(planned: Study, study: Study) -> bool:
+    if planned.name == study.name:
+        return False
+    own = replace(study, name=planned.name, note=planned.note, trials=planned.trials)
+    return own == planned
+
+
+def _names(name: str, taken: Collection[str]) -> Iterator[str]:
+    """`digits-2`, `digits-3` ...: names after `name` that no study has."""
+    stem = re.sub(r"-\d+$", "", name)
+    number = int(name[len(stem) + 1 :] or 1) if stem != name else 1
+    while True:
+        number += 1
+        if (free := f"{stem}-{number}") not in taken:
+            yield free
+
+
+def _gain(plan: Plan, history: History) -> float | None:
+    """What a check expects; else, of more trials nearby, what the last half brought."""
+    said = [finding.evidence.get("gain") for finding in plan.findings]
+    known = [float(gain) for gain in said if isinstance(gain, int | float)]
+    if known:
+        return max(known)
+    return doubling_gain(history) if plan.aim in (Aim.MORE, Aim.NARROW) else None
+
+
+def _proposal(
+    plan: Plan, study: Study, history: History, names: Iterator[str]
+) -> Proposal:
+    gain = _gain(plan, history)
+    if plan.aim is Aim.MORE:
+        planned, reused = replace(study, trials=plan.change["trials"]), 0
+        new = replace(planned, trials=max(1, planned.trials - study.trials))
+    else:
+        planned, reused = _planned(plan, study, history, next(names))
+        new = planned
+    return Proposal(
+        study=planned,
+        aim=plan.aim,
+        reason=reason_of(plan, study),
+        findings=plan.findings,
+        expects=expected(plan, study, gain),
+        gain=gain,
+        seconds=study_seconds(new, history, study),
+        reused=reused,
+    )
+
+
+def _planned(
+    plan: Plan, study: Study, history: History, name: str
+) -> tuple[Study, int]:
+    """The study that a plan makes of `study`, and how many trials it takes over."""
+    made = changed(study, plan.change)
+    earlier = tuple(own for own in study.learn_from if own != name)
+    best = history.best
+    planned = replace(
+        made,
+        name=name,
+        goal=goal_of(plan, study),
+        note=f"After {study.name}: {reason_of(plan, study)}",
+        learn_from=(*earlier, study.name),
+        baseline=None if best is None else _kept(best.params, made),
+        seed=study.seed + 1,  # the same one would try the same places of the new cube
+    )
+    reused = _reused(planned, study, history)
+    if "trials" in plan.change:
+        return planned, reused
+    return replace(planned, trials=_trials(planned, plan, study, reused)), reused
+
+
+def _kept(params: Params, study: Study) -> Params | None:
+    """Earlier params in the space of another study; None where they are not in it."""
+    names = {dimension.name for dimension in study.search_space.dimensions}
+    own = {n: value for n, value in params.items() if n in names or n in study.fixed}
+    try:
+        return study.search_space.admit({**own, **study.fixed})
+    except SpaceError:  # outside of it, or without what was added
+        return None
+
+
+def _trials(planned: Study, plan: Plan, study: Study, reused: int) -> int:
+    """As many as before, less what is known already, as far as it can be learned from.
+
+    Ten for each dimension and arm are enough near the best, and needed for what is new.
+    """
+    dimensions = max(1, max(len(space) for space in planned.arm_spaces))
+    wanted = TRIALS_PER_DIMENSION * dimensions * len(planned.arms)
+    if plan.aim is Aim.ADD:
+        return max(study.trials, wanted)
+    if plan.aim is Aim.NARROW:
+        return min(study.trials, wanted)
+    if explores(planned):
+        return study.trials
+    return max(study.trials - reused, math.ceil(LEAST_NEW * study.trials))
+
+
+def _reused(planned: Study, study: Study, history: History) -> int:
+    """How many trials of `study` have a place in the planned one's cube."""
+    return sum(_is_inside(trial, planned, study) for trial in history.ranked())
+
+
+def _is_inside(trial: Trial, planned: Study, study: Study) -> bool:
+    try:
+        values = study.search_space.by_path(trial.params)
+    except SpaceError:  # added by hand, outside of its own space
+        return False
+    return moved(planned.search_space, values, study.fixed) is not None
+
+
+def _last_look(
+    study: Study, history: History, name: str, noise: float | None
+) -> tuple[Proposal, ...]:
+    """The best params on the test set; none where that has been looked at already."""
+    best, metric = history.best, study.objective
+    if best is None or any(own.startswith("test") for own in best.curves):
+        return ()
+    test = f"test_{re.sub(r'^(val|valid|validation|dev)_', '', metric.name)}"
+    first, *rest = best.params
+    planned = Study(
+        name=name,
+        goal=f"What is {test} of the best params of {study.name}, looked at once?",
+        metric=Metric(test, metric.maximize, at="last"),
+        space={first: Choice([best.params[first]])},
+        fixed={other: best.params[other] for other in rest},
+        trials=TEST_SEEDS,
+        sampler="random",
+        max_steps=study.max_steps,
+        seed=study.seed + 1,
+        note=f"The program has to report {test}, of data that no study has looked at.",
+    )
+    why = "What further trials are expected to bring is below the noise between seeds"
+    return (
+        Proposal(
+            study=planned,
+            aim=Aim.TEST,
+            reason=f"{why} ({noise:.2g})." if noise else "Nothing is left to be tried.",
+            expects="nothing better: an honest number to report",
+            seconds=study_seconds(planned, history, study),
+        ),
+    )

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+
+from danlu.domain import Choice, Domain, Float, Int
+from danlu.history import History
+from danlu.narrow import narrowed, region_of
+from danlu.space import SearchSpace
+from danlu.study import Study
+from tests.histories import searched
+
+
+def narrowed_around(best: float, seed: int, count: int = 60) -> dict[str, float]:
+    """New bounds of x, of which the loss depends, beside y, of which it does not."""
+    study, history = searched(
+        {"x": Float(0, 1), "y": Float(0, 1)},
+        lambda params: abs(params["x"] - best),
+        count=count,
+        seed=seed,
+    )
+    found = narrowed(study, history)
+    assert "y" not in found or found["y"]["high"] - found["y"]["low"] > 0.3
+    return found["x"]
+
+
+def test_the_best_value_stays_in_the_narrowed_range() -> None:
+    draws = np.random.default_rng(0).uniform(0.2, 0.8, 200)
+    inside = [
+        own["low"] <= best <= own["high"]
+        for seed, best in enumerate(draws.tolist())
+        if (own := narrowed_around(best, seed))
+    ]
+    assert np.mean(inside) > 0.95
+
+
+def test_a_range_becomes_much_smaller_where_it_matters() -> None:
+    own = narrowed_around(0.5, seed=1)
+    assert own["high"] - own["low"] < 0.3
+
+
+def test_too_few_trials_narrow_nothing() -> None:
+    study, history = searched({"x": Float(0, 1)}, lambda p: p["x"], count=19)
+    assert narrowed(study, history) == {}
+
+
+def test_bounds_are_rounded_outwards_and_never_leave_the_range() -> None:
+    study, history = searched(
+        {"lr": Float(1.234e-3, 1.0, log=True)}, lambda p: p["lr"], count=40
+    )
+    own = narrowed(study, history)["lr"]
+    assert own["low"] == 1.234e-3
+    assert own["high"] == float(f"{own['high']:.2g}")
+
+
+def test_whole_numbers_stay_whole() -> None:
+    study, history = searched(
+        {"k": Int(1, 1000, log=True)}, lambda p: abs(p["k"] - 30), count=60
+    )
+    own = narrowed(study, history)["k"]
+    assert isinstance(own["low"], int)
+    assert own["low"] <= 30 <= own["high"]
+
+
+def test_an_option_that_never_is_among_the_best_leaves() -> None:
+    space: dict[str, Domain] = {
+        "x": Float(0, 1),
+        "opt": Choice(["good", "fair", "bad"]),
+    }
+    study, history = searched(
+        space, lambda p: p["x"] + 9.0 * (p["opt"] == "bad"), count=150
+    )
+    assert "bad" not in narrowed(study, history)["opt"]["options"]
+
+
+def test_options_that_do_not_matter_all_stay() -> None:
+    space: dict[str, Domain] = {"x": Float(0, 1), "opt": Choice(["a", "b"])}
+    for seed in range(20):
+        study, history = searched(space, lambda p: p["x"], count=60, seed=seed)
+        assert "opt" not in narrowed(study, history)
+
+
+def test_a_region_is_cut_at_the_edges_of_the_range() -> None:
+    space = SearchSpace({"x": Float(0, 1), "opt": Choice(["a", "b"])})
+    around = region_of({"x": 0.05, "opt": "a"}, space, 0.2)
+    assert str(around.domains["x"]) == "0..0.15"
+
+
+def test_no_trial_narrows_nothing() -> None:
+    study = Study("s", "Which x?", "loss", {"x": Float(0, 1)}, trials=9)
+    assert narrowed(study, History(study.search_space, study.objective)) == {}

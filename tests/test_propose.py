@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from danlu.analysis.base import Finding, Level
+from danlu.domain import Choice, Domain, Float
+from danlu.history import History
+from danlu.plans import Aim
+from danlu.propose import Proposal, propose, without_planned
+from danlu.study import Study
+from danlu.worth import doubling_gain
+from tests.histories import searched
+
+SPACE = {"lr": Float(1e-3, 1.0, log=True), "decay": Float(1e-6, 1e-2, log=True)}
+
+
+def found(
+    check: str, change: dict[str, Any], level: Level = Level.WARNING, **evidence: Any
+) -> Finding:
+    said = f"{check} has something to say."
+    return Finding(check, level, said, "Do so.", {**evidence, "change": change})
+
+
+EDGE = found("boundary", {"space": {"lr": {"high": 10.0}}})
+OTHER_EDGE = found("boundary", {"space": {"decay": {"low": 1e-8}}})
+
+
+def searched_lr(**fields: Any) -> tuple[Study, History]:
+    return searched(SPACE, lambda p: abs(p["lr"] - 0.3), **fields)
+
+
+def aims(proposals: tuple[Proposal, ...]) -> list[Aim]:
+    return [own.aim for own in proposals]
+
+
+def test_edges_are_moved_together_in_one_study() -> None:
+    study, history = searched_lr()
+    (proposal,) = propose(study, history, [EDGE, OTHER_EDGE])
+    domains = proposal.study.search_space.domains
+    assert domains["lr"] == Float(1e-3, 10.0, log=True)
+    assert domains["decay"] == Float(1e-8, 1e-2, log=True)
+    assert proposal.findings == (EDGE, OTHER_EDGE)
+
+
+def test_a_moved_study_learns_from_the_trials_inside_it() -> None:
+    study, history = searched_lr(sampler="auto")
+    (proposal,) = propose(study, history, [EDGE])
+    assert proposal.reused == 40
+    assert proposal.study.learn_from == ("s",)
+    assert proposal.study.trials == 20
+
+
+def test_trials_far_outside_of_a_moved_space_are_not_reused() -> None:
+    study, history = searched_lr()
+    shifted = found("boundary", {"space": {"lr": {"low": 0.1, "high": 10.0}}})
+    (proposal,) = propose(study, history, [shifted])
+    inside = sum(float(trial.params["lr"] or 0) >= 0.1 for trial in history.trials)
+    assert inside <= proposal.reused < 40
+
+
+def test_the_best_trial_is_the_baseline_of_what_comes_next() -> None:
+    study, history = searched_lr()
+    (proposal,) = propose(study, history, [EDGE])
+    assert history.best is not None
+    assert proposal.study.baseline == history.best.params
+
+
+def test_an_added_hyperparameter_has_no_value_in_the_baseline() -> None:
+    study, history = searched_lr()
+    dropout = found(
+        "overfitting", {"space": {"dropout": {"add": {"low": 0.0, "high": 0.5}}}}
+    )
+    (proposal,) = propose(study, history, [dropout])
+    assert proposal.aim is Aim.ADD
+    assert proposal.study.baseline is None
+    assert proposal.study.goal == "Is loss better with dropout?"
+
+
+def test_names_go_on_counting_and_none_is_taken_twice() -> None:
+    study, history = searched_lr()
+    steps = found("step_budget", {"max_steps": 40})
+    proposals = propose(study, history, [EDGE, steps], taken=["s-2", "s-4"])
+    assert [own.study.name for own in proposals] == ["s-3", "s-5"]
+
+
+def test_more_trials_are_more_of_the_same_study() -> None:
+    study, history = searched_lr()
+    more = found("coverage", {"trials": 80}, gain=0.1)
+    proposals = propose(study, history, [EDGE, more])
+    amended = next(own for own in proposals if own.aim is Aim.MORE)
+    assert (amended.study.name, amended.study.trials) == ("s", 80)
+    assert amended.seconds == 40 * 10.0
+    assert amended.gain == 0.1
+
+
+def test_exploitation_waits_until_the_space_is_settled() -> None:
+    study, history = searched_lr()
+    assert aims(propose(study, history, [EDGE])) == [Aim.MOVE]
+    assert aims(propose(study, history, [])) == [Aim.NARROW]
+
+
+def test_exploitation_hands_the_best_region_to_bayesian_optimization() -> None:
+    space: dict[str, Domain] = {**SPACE, "model": Choice(["a", "b"])}
+    study, history = searched(
+        space, lambda p: abs(p["lr"] - 0.03), scientific=["model"], count=60
+    )
+    (proposal,) = propose(study, history, [])
+    domain = proposal.study.search_space.domains["lr"]
+    assert isinstance(domain, Float)
+    assert 1e-3 < domain.low < 0.03 < domain.high < 1.0
+    assert (proposal.study.sampler, proposal.study.scientific) == ("auto", ())
+
+
+def test_what_does_not_matter_is_fixed_while_exploiting() -> None:
+    study, history = searched_lr(sampler="gp")
+    useless = found("importance", {"space": {"decay": {"fixed": 1e-4}}}, Level.NOTICE)
+    (proposal,) = propose(study, history, [useless])
+    assert proposal.study.fixed == {"decay": 1e-4}
+    assert proposal.reused == 40
+
+
+def test_a_study_that_learned_already_is_not_narrowed() -> None:
+    study, history = searched_lr(sampler="gp")
+    assert Aim.NARROW not in aims(propose(study, history, []))
+
+
+def test_what_is_worth_less_than_the_noise_is_left_out() -> None:
+    study, history = searched_lr()
+    noise = Finding("noise", Level.OK, "Seeds differ.", evidence={"sd": 10.0})
+    assert aims(propose(study, history, [noise])) == [Aim.TEST]
+
+
+def test_the_last_look_is_at_the_best_params_and_the_test_metric() -> None:
+    study, history = searched_lr()
+    noise = Finding("noise", Level.OK, "Seeds differ.", evidence={"sd": 10.0})
+    (look,) = propose(study, history, [noise])
+    assert history.best is not None
+    assert look.study.objective.name == "test_loss"
+    assert look.study.search_space.decode([0.5]) == history.best.params
+
+
+def test_a_warning_comes_before_a_notice() -> None:
+    study, history = searched_lr()
+    steps = found("saturated", {"max_steps": 5}, Level.NOTICE)
+    proposals = propose(study, history, [steps, EDGE])
+    assert aims(proposals)[:2] == [Aim.MOVE, Aim.STEPS]
+
+
+def test_fewer_steps_are_said_to_save_time() -> None:
+    study, history = searched_lr()
+    steps = found("saturated", {"max_steps": 5}, Level.NOTICE)
+    short = next(o for o in propose(study, history, [steps]) if o.aim is Aim.STEPS)
+    assert short.expects == "the same loss in 50% of the time"
+    assert short.seconds == 40 * 5.0
+
+
+def test_a_change_of_another_kind_becomes_a_study_too() -> None:
+    study, history = searched_lr()
+    method = found("sampler", {"sampler": "gp"}, Level.NOTICE)
+    proposals = propose(study, history, [method])
+    assert proposals[0].study.sampler == "gp"
+
+
+def test_a_study_that_is_planned_already_is_not_proposed_again() -> None:
+    study, history = searched_lr()
+    (first,) = propose(study, history, [EDGE], taken=["s"])
+    again = propose(study, history, [EDGE], taken=["s", "s-2"])
+    assert without_planned(again, [study, first.study]) == ()
+    assert without_planned(again, [study]) == again
+
+
+def test_nothing_is_proposed_without_results() -> None:
+    study, history = searched_lr()
+    assert propose(study, History(history.space, history.metric), []) == ()
+
+
+@pytest.mark.parametrize("count", [8, 20, 101])
+def test_the_gain_of_doubling_is_what_half_of_the_trials_missed(count: int) -> None:
+    import itertools
+
+    _, history = searched({"x": Float(0, 1)}, lambda p: p["x"] ** 2, count=count)
+    losses = sorted(history.loss(trial) or 0.0 for trial in history.trials)
+    gain = doubling_gain(history)
+    assert gain is not None
+    if count == 8:
+        halves = list(itertools.combinations(losses, 4))
+        expected = sum(min(half) for half in halves) / len(halves) - losses[0]
+        assert gain == pytest.approx(expected)
+    assert 0 < gain < losses[-1]
