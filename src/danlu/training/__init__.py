@@ -30,6 +30,9 @@ _HOMES = {
         "Hold",
         "ScheduleEnd",
     ],
+    "tracks": ["Tracks", "ScheduleLR"],
+    "schedule_audit": ["audit", "audit_scheduler"],
+    "drawing": ["schedule_text", "schedule_svg"],
     "finding": ["Finding"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import lr_scheduler
+
+from danlu.training import ScheduleLR, Tracks, audit, audit_scheduler
+from danlu.training.schedule_audit import audit_resume, played
+from danlu.training.schedules import (
+    Constant,
+    Cosine,
+    Linear,
+    Schedule,
+    Step,
+    Warmup,
+    warmup_stable_decay,
+)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Constant(0.1),
+        Cosine(0.1, steps=100),
+        Step(0.1, at=(60, 80), factor=0.1),
+        Warmup(5, Cosine(0.1, steps=95)),
+        warmup_stable_decay(0.1, 100, warmup=5, decay=20),
+    ],
+)
+def test_a_right_schedule_is_ok(schedule: Schedule) -> None:
+    assert ["ok"] == [finding.level for finding in audit(schedule, 100)]
+
+
+def test_a_schedule_that_ends_before_the_run_is_found() -> None:
+    (finding,) = audit(Cosine(0.1, steps=60), 100)
+
+    assert finding.level == "warning"
+    assert finding.evidence["ends"] == 60
+
+
+def test_a_schedule_that_is_counted_in_epochs_is_found() -> None:
+    (finding,) = audit(Cosine(0.1, steps=10), 10_000)
+
+    assert "count updates, not epochs" in finding.advice
+
+
+def test_a_run_that_is_shorter_than_its_schedule_is_found() -> None:
+    (finding,) = audit(Linear(0.1, steps=1000), 100)
+
+    assert "it ends at 90 % of the peak" in finding.message
+
+
+def test_a_negative_rate_is_found() -> None:
+    (finding,) = audit(lambda step: 0.1 - 0.002 * step, 100)
+
+    assert list(range(51, 71)) == finding.evidence["steps"]
+
+
+def test_a_rate_that_is_not_a_number_is_found() -> None:
+    (finding,) = audit(lambda step: float("nan") if step == 7 else 0.1, 100)
+
+    assert finding.evidence["steps"] == [7]
+
+
+def test_a_decay_that_stops_half_way_is_found() -> None:
+    (finding,) = audit(Linear(0.1, steps=100, end=0.05), 100)
+
+    assert finding.level == "notice"
+
+
+def test_a_long_warm_up_is_found() -> None:
+    (finding,) = audit(Warmup(30, Cosine(0.1, steps=70)), 100)
+
+    assert finding.evidence["warmup"] == 30
+
+
+def test_one_update_too_many_under_one_cycle_of_torch_is_found() -> None:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return lr_scheduler.OneCycleLR(
+            optimizer, 1.0, total_steps=10, anneal_strategy="linear"
+        )
+
+    messages = [finding.message for finding in audit_scheduler(build, 10)]
+
+    assert "One update more than planned would use the rate -0.143." in messages
+
+
+def test_a_scheduler_that_divides_by_zero_is_found() -> None:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=4, pct_start=0.25)
+
+    (finding,) = audit_scheduler(build, 4)
+
+    assert "ZeroDivisionError" in finding.message
+
+
+def test_a_restored_schedule_of_another_length_is_found() -> None:
+    steps = iter((100, 100, 20))  # the run that is resumed asks for other steps
+
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return lr_scheduler.CosineAnnealingLR(optimizer, next(steps))
+
+    def forgets(optimizer: torch.optim.Optimizer) -> Any:
+        scheduler = build(optimizer)
+        scheduler.load_state_dict = lambda state: None
+        return scheduler
+
+    assert ["warning"] == [finding.level for finding in audit_resume(forgets, 100)]
+
+
+def test_our_scheduler_passes_its_own_audit() -> None:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return ScheduleLR(optimizer, Tracks(Warmup(5, Cosine(0.1, steps=95))))
+
+    assert ["ok"] == [finding.level for finding in audit_scheduler(build, 100)]
+
+
+def test_what_is_played_is_what_updates_use() -> None:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return lr_scheduler.StepLR(optimizer, 2)
+
+    assert [1.0, 1.0, 0.1, 0.1, 0.01] == pytest.approx(played(build, 4))
