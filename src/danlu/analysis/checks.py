@@ -13,6 +13,8 @@ from typing import TypeAlias
 from ..history import History
 from ..study import Study
 from .base import Finding, by_level
+from .boundary import boundary
+from .noise import noise
 from .overfitting import overfitting
 
 Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
@@ -20,6 +22,8 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
+    "boundary": boundary,
+    "noise": noise,
     "overfitting": overfitting,
 }
 
