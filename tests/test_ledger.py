@@ -111,6 +111,33 @@ def test_a_ranking_has_the_newest_of_each_trial() -> None:
     assert ledger.ranking("seed", useful_seed)[0] is paused
 
 
+def test_groups_follow_their_trials() -> None:
+    ledger = Ledger([trial(0, seed=5), trial(1, seed=0), trial(2, seed=5)])
+    assert {5: {0, 2}} == {key: set(own) for key, own in ledger.groups(group).items()}
+
+    ledger.keep(trial(1, seed=5))
+    ledger.keep(trial(2, seed=7))
+    ledger.keep(trial(0, seed=0))
+
+    assert {5: {1}, 7: {2}} == {
+        key: set(own) for key, own in ledger.groups(group).items()
+    }
+
+
+def test_a_group_has_the_newest_of_each_trial() -> None:
+    ledger = Ledger([trial(0, seed=5)])
+    ledger.groups(group)
+    paused = trial(0, seed=5, state=State.PAUSED)
+    ledger.keep(paused)
+
+    assert ledger.groups(group)[5][0] is paused
+
+
+def group(trial: Trial) -> int | None:
+    """The seed, None for 0."""
+    return trial.seed or None
+
+
 def test_what_was_asked_for_longest_ago_is_worked_out_anew() -> None:
     ledger = Ledger([trial(0, seed=5)])
     for key in range(2 * MOST_KEPT):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import attrgetter
@@ -202,6 +202,16 @@ class History:
         """
         key = ("standing", self.metric, at)
         return self._ledger.ranking(key, partial(_standing, self.metric, at))
+
+    def groups(
+        self, of: Callable[[Trial], Hashable]
+    ) -> Mapping[Hashable, Mapping[int, Trial]]:
+        """The trials by number in groups by `of(trial)`, a function of a module.
+
+        They are to be read only, and in no order. Trials for which it is None are in
+        none; a group may be empty.
+        """
+        return self._ledger.groups(of)
 
     def losses(self, at: int) -> Array:
         """The loss up to step `at` of each of `trials` (n,), to be read only.

@@ -7,7 +7,7 @@ entry is worked out again only when its own trial has changed.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TypeVar, overload
 
@@ -17,18 +17,19 @@ from numpy.typing import ArrayLike
 from .space import Array
 from .trial import Trial
 
-Part = TypeVar("Part", "_Column", "_Ranking")
+Part = TypeVar("Part", "_Column", "_Ranking", "_Grouping")
 
-# Columns and rankings that are kept up to date; the one asked for longest ago goes
-# first. Successive halving asks for one or two a rung, and has about ten rungs.
+# Columns, rankings and groupings that are kept up to date; the one asked for longest
+# ago goes first. Successive halving asks for one or two a rung, and has about ten.
 MOST_KEPT = 64
 
 
 class Ledger(Sequence[Trial]):
-    """Trials as a list, with columns and rankings of them that stay current.
+    """Trials as a list, with columns, rankings and groups of them that stay current.
 
     Only `keep` changes it. Whoever reads it gives the function of a trial that a column
-    or ranking is made with; under one key it must always be the same function.
+    or ranking is made with; under one key it must always be the same function. Groups
+    have their function as their key.
 
     >>> from danlu.trial import Trial
     >>> ledger = Ledger([Trial(0, {}, seed=7)])
@@ -43,6 +44,7 @@ class Ledger(Sequence[Trial]):
         self._trials: list[Trial] = list(trials)
         self._columns: dict[Hashable, _Column] = {}
         self._rankings: dict[Hashable, _Ranking] = {}
+        self._groupings: dict[Hashable, _Grouping] = {}
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -79,6 +81,8 @@ class Ledger(Sequence[Trial]):
                 column.insert(place, len(self._trials))
         for ranking in self._rankings.values():
             ranking.change(trial)
+        for grouping in self._groupings.values():
+            grouping.change(trial)
 
     def column(
         self,
@@ -110,6 +114,16 @@ class Ledger(Sequence[Trial]):
         if found is None:
             found = _Ranking(of, self._trials)
         _put_last(self._rankings, key, found)
+        return found.refreshed()
+
+    def groups(
+        self, of: Callable[[Trial], Hashable]
+    ) -> Mapping[Hashable, Mapping[int, Trial]]:
+        """The trials by number in groups by `of(trial)`, in no order, none in None."""
+        found = self._groupings.pop(of, None)
+        if found is None:
+            found = _Grouping(of, self._trials)
+        _put_last(self._groupings, of, found)
         return found.refreshed()
 
     def _place(self, number: int) -> int:
@@ -203,6 +217,32 @@ class _Ranking:
         self._values[trial.number] = value
         self._trials.insert(bisect_left(self._keys, key), trial)
         insort(self._keys, key)
+
+
+class _Grouping:
+    """Trials by their group; those that changed are moved when it is read."""
+
+    def __init__(
+        self, of: Callable[[Trial], Hashable], trials: Sequence[Trial]
+    ) -> None:
+        self._of = of
+        self._groups: dict[Hashable, dict[int, Trial]] = {}
+        self._places: dict[int, Hashable] = {}
+        self._changed = {trial.number: trial for trial in trials}
+
+    def change(self, trial: Trial) -> None:
+        self._changed[trial.number] = trial
+
+    def refreshed(self) -> Mapping[Hashable, Mapping[int, Trial]]:
+        for number, trial in self._changed.items():
+            before, group = self._places.get(number), self._of(trial)
+            if before is not None and before != group:
+                del self._groups[before][number]
+            self._places[number] = group
+            if group is not None:
+                self._groups.setdefault(group, {})[number] = trial
+        self._changed.clear()
+        return self._groups
 
 
 def _put_last(kept: dict[Hashable, Part], key: Hashable, part: Part) -> None:

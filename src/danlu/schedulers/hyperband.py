@@ -103,10 +103,10 @@ class AsyncHyperband(Scheduler):
         """
         full = full_length("AsyncHyperband", history)
         table = brackets(full, self.min_steps, self.factor)
-        members = _members(history)
+        members = history.groups(_bracket_of)
         least = 1 if is_last(history) else 0
         for own in table:
-            among = members.get(own.s, set())
+            among = members.get(own.s, {}).keys()
             found = promotion(
                 history, own.rungs, self.factor, members=among, least=least
             )
@@ -148,14 +148,10 @@ def brackets(max_steps: int, min_steps: int, factor: int) -> tuple[Bracket, ...]
     )
 
 
-def _members(history: History) -> dict[int, set[int]]:
-    """The numbers of the trials in each bracket, by what their notes say."""
-    members: dict[int, set[int]] = {}
-    for trial in history.trials:
-        if "bracket" in trial.scheduler_note:
-            own = members.setdefault(int(trial.scheduler_note["bracket"]), set())
-            own.add(trial.number)
-    return members
+def _bracket_of(trial: Trial) -> int | None:
+    """The bracket that a trial's note names, None for a trial of no bracket."""
+    bracket = trial.scheduler_note.get("bracket")
+    return None if bracket is None else int(bracket)
 
 
 def _at(table: tuple[Bracket, ...], place: int) -> Bracket:

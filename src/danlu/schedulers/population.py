@@ -17,7 +17,7 @@ from ..errors import StudyError
 from ..history import History
 from ..trial import State, Trial
 from .base import Resume, Start
-from .rungs import at_rung, full_length
+from .rungs import at_rung, full_length, may_start
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,19 @@ class Population:
         """
         interval, length = self.steps(history), full_length(self.name, history)
         latest = members(history)
-        may_start = has_trials_left(history)
-        if may_start and len(latest) < self.size:
+        starts = may_start(history)
+        if starts and len(latest) < self.size:
             number = next(n for n in range(self.size) if n not in latest)
             return Start(min(interval, length), note={"member": number, "step": 0})
         alive = [trial for trial in latest.values() if not trial.state.ended]
         if not alive:
-            return self._anew(latest, min(interval, length)) if may_start else None
+            return self._anew(latest, min(interval, length)) if starts else None
         step = min(trial.budget or length for trial in alive)
         resting = [trial for trial in alive if (trial.budget or length) == step]
         if not all(at_rung(trial, step) for trial in resting):
             return None
         budget = min(step + interval, length)
-        found = self._replacement(history, step, budget) if may_start else None
+        found = self._replacement(history, step, budget) if starts else None
         return found or Resume(min(trial.number for trial in resting), budget)
 
     def _replacement(
@@ -163,12 +163,6 @@ def loss_at(history: History, trial: Trial, step: int) -> float:
     if not len(values) or not math.isfinite(values[-1]):
         return math.inf
     return float(-values[-1] if history.metric.maximize else values[-1])
-
-
-def has_trials_left(history: History) -> bool:
-    """Whether the study has trials left for new members and children."""
-    searched = sum(trial.kind.judged for trial in history.trials)
-    return history.planned is None or searched < history.planned
 
 
 def _came_to(trial: Trial, step: int) -> bool:

@@ -104,10 +104,33 @@ def promotion(
 
 def is_last(history: History) -> bool:
     """Whether all planned trials are known, and none of them runs or waits to."""
-    searched = [trial for trial in history.trials if trial.kind.judged]
-    if history.planned is None or len(searched) < history.planned:
+    if may_start(history):
         return False
-    return not any(t.state is State.RUNNING or t.waiting for t in searched)
+    return not history.groups(is_busy).get(True)
+
+
+def may_start(history: History) -> bool:
+    """Whether the study has search trials left to start."""
+    if history.planned is None:
+        return True
+    return sum(map(len, history.groups(is_busy).values())) < history.planned
+
+
+def is_busy(trial: Trial) -> bool | None:
+    """Whether a search trial runs or waits to, None for any other trial."""
+    busy = trial.state is State.RUNNING or trial.waiting
+    return busy if trial.kind.judged else None
+
+
+def round_of(trial: Trial) -> tuple[int, int] | None:
+    """The round and the bracket that a trial's note names.
+
+    None for a trial of no round, and for one that failed: it is replaced.
+    """
+    note = trial.scheduler_note
+    if "round" not in note or trial.state is State.FAILED:
+        return None
+    return int(note["round"]), int(note["bracket"])
 
 
 @dataclass(frozen=True)
@@ -134,13 +157,14 @@ class Bracket:
         """
         return tuple(max(1, trials // self.factor**i) for i in range(self.s + 1))
 
-    def promotion(self, history: History, members: Sequence[Trial]) -> Resume | None:
+    def promotion(self, history: History, members: Collection[Trial]) -> Resume | None:
         """The next trial to go on, None while a rung is not full yet or all is done.
 
         `members` are all the trials of this bracket. A rung is left when every trial
         that is due there is through it, or has ended before.
         """
-        due, sizes = list(members), self.sizes(len(members))
+        due: Collection[Trial] = members
+        sizes = self.sizes(len(members))
         for place in range(self.s):
             low, high = self.rungs[place : place + 2]
             if not all(_is_through(trial, low) for trial in due):
@@ -160,14 +184,12 @@ def next_of_rounds(
     A new trial's note says to which round and bracket it belongs. Trials that failed
     are replaced. A bracket makes do with what it has once all planned trials are known.
     """
-    groups = _groups(history)
-    total = sum(trial.kind.judged for trial in history.trials)
-    may_start = history.planned is None or total < history.planned
-    turns = 1 + max((turn for turn, _ in groups), default=0)
+    groups, starts = history.groups(round_of), may_start(history)
+    turns = 1 + max((group[0] for group in groups), default=0)  # type: ignore[index]
     for turn in range(turns + 1):  # the last of them is a new one
         for bracket in brackets:
-            members = groups.get((turn, bracket.s), [])
-            if may_start and len(members) < bracket.trials:
+            members = groups.get((turn, bracket.s), {}).values()
+            if starts and len(members) < bracket.trials:
                 note = {"round": turn, "bracket": bracket.s}
                 return Start(bracket.rungs[0], note=note)
             found = bracket.promotion(history, members)
@@ -176,18 +198,7 @@ def next_of_rounds(
     return None
 
 
-def _groups(history: History) -> dict[tuple[int, int], list[Trial]]:
-    """The trials by the round and the bracket that their notes name."""
-    groups: dict[tuple[int, int], list[Trial]] = {}
-    for trial in history.trials:
-        note = trial.scheduler_note
-        if "round" in note and trial.state is not State.FAILED:
-            key = int(note["round"]), int(note["bracket"])
-            groups.setdefault(key, []).append(trial)
-    return groups
-
-
-def _best(trials: Sequence[Trial], steps: int, history: History) -> list[Trial]:
+def _best(trials: Collection[Trial], steps: int, history: History) -> list[Trial]:
     """The trials by their loss at the rung `steps`, without those that have none."""
     losses = [
         (loss, trial.number, trial)
