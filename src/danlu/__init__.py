@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import client, executors, recipes, samplers, schedulers, training
+    from . import client, executors, presets, recipes, samplers, schedulers, training
     from .analysis.base import Finding, Level
     from .constraint import Constraint
     from .domain import Belief, Choice, Float, Int
@@ -60,7 +60,15 @@ _HOMES = {
     "DanluError": "errors",
     "SpaceError": "errors",
 }
-_MODULES = ("samplers", "schedulers", "executors", "recipes", "client", "training")
+_MODULES = (
+    "samplers",
+    "schedulers",
+    "executors",
+    "recipes",
+    "presets",
+    "client",
+    "training",
+)
 
 __all__ = [  # noqa: RUF022  # the order in which you meet them
     "Float",
@@ -97,6 +105,7 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "schedulers",
     "executors",
     "recipes",
+    "presets",
     "client",
     "training",
 ]
