@@ -33,11 +33,15 @@ class Course:
     full learning rate adds to the error, taken off as the schedule decays it. `step_sd`
     is the standard deviation from step to step. Validation errors are counts among
     `examples`. `spikes` is the probability of one at each step. `creep` is the share of
-    the training loss that is learned by heart from the first step to the last.
+    the training loss that is learned by heart from the first step to the last. `bump`
+    is by how much the error rises and falls again in the middle (the double descent of
+    Nakkiran et al., 2020). The validation error is reported at every `sparse`-th report
+    alone; with a `patience` the program ends after so many reports without a new best.
     """
 
     reports: int = 40
     every: int = 1  # steps from one report to the next
+    first: int = 1  # 0 where the network is evaluated before it is trained
     schedule: Schedule = "constant"
     settled: float = 0.75
     power: float | None = None
@@ -46,6 +50,9 @@ class Course:
     examples: int | None = None
     spikes: float = 0.0
     creep: float = 0.15
+    bump: float = 0.0
+    sparse: int = 1
+    patience: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ def curves(
     left = to_go(course, s, faults.quick)
     error = end + (chance - end) * left
     error += course.swing * rate * (1 - left)
+    error += course.bump * np.exp(-(((s - 0.4) / 0.1) ** 2))
     loss = error.copy()
     beyond = np.clip((s - faults.overfit_from) / (1 - faults.overfit_from), 0, 1)
     error += faults.overfit * beyond

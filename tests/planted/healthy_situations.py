@@ -32,6 +32,7 @@ from .worlds import (
     settling,
 )
 
+PERCENT = Metric("val_accuracy_percent", maximize=True)
 USUAL = ("coverage", "importance", "isolation", "step_budget")
 Make = Callable[[Generator], World]
 
@@ -110,6 +111,10 @@ def schedules() -> list[Situation]:
         healthy("200-reports", curved(rate_alone, None, {"reports": 200, "every": 50})),
         healthy("quick-learners", curved(rate_and_decay, _some_quick)),
         healthy("mild-memory", curved(rate_and_decay, _mild, {"creep": 0.5})),
+        healthy("double-descent", curved(momentum, None, {"bump": 0.03})),
+        healthy("seldom-evaluated", curved(momentum, None, {"sparse": 5})),
+        healthy("early-stopping", curved(rate_and_decay, None, {"patience": 10})),
+        healthy("evaluated-first", curved(rate_and_decay, None, {"first": 0})),
         healthy("one-bad-training", curved(momentum, _one_bad), "rising"),
     ]
 
@@ -142,14 +147,20 @@ def spaces() -> list[Situation]:
         healthy("machines-fail", _with(momentum, broken=0.1)),
         healthy("one-diverged", one_diverged),
         healthy("cliff-far-away", cliff_far_away, "infeasible"),
+        healthy("ten-dimensions", ten_dimensions),
+        healthy("other-metrics", _with(momentum, with_others=True)),
+        healthy("percent", _with(momentum, metric=PERCENT)),
+        healthy("perplexity", _with(rate_and_decay, metric=Metric("val_perplexity"))),
         healthy("unfinished", _with(momentum, unfinished=4)),
         healthy("without-training-loss", _with(momentum, with_train_loss=False)),
         healthy("promoted", _with(momentum, rungs=(5, 15), course=Course(reports=45))),
         healthy("six-trials", _with(momentum, trials=6)),
         healthy("three-trials", _with(rate_alone, trials=3)),
         healthy("one-trial", _with(rate_alone, trials=1)),
-        healthy("well-covered", well_covered, more=_quiet("coverage")),
-        healthy("well-covered-rate", well_covered_rate, more=_quiet("coverage")),
+        healthy("well-covered", well_covered, "noise", more=_quiet("coverage")),
+        healthy(
+            "well-covered-rate", well_covered_rate, "noise", more=_quiet("coverage")
+        ),
         healthy("confirmed", _with(momentum, confirm=(1, 5), seed_sd=0.002)),
         healthy("confirmed-3", _with(rate_and_decay, confirm=(3, 4), seed_sd=0.002)),
         healthy("best-checkpoints-spread", spread, more=_quiet("step_budget")),
@@ -165,6 +176,14 @@ def unimportant(rng: Generator) -> World:
     return with_terms(
         momentum(rng), Bowl("dropout", 0.5, 0.0), Bowl("weight_decay", 0.5, 0.0)
     )
+
+
+def ten_dimensions(rng: Generator) -> World:
+    """Ten hyperparameters, of which three matter."""
+    world = momentum(rng, trials=100)
+    names = [f"h{place}" for place in range(6)]
+    space = {**world.space, **{name: Float(0.0, 1.0) for name in names}}
+    return with_terms(world, Bowl("dropout", 0.5, 0.0), space=space)
 
 
 def one_diverged(rng: Generator) -> World:

@@ -14,13 +14,21 @@ from danlu.ask import trial_seed
 from danlu.domain import Domain
 from danlu.memory import arm_seed
 from danlu.samplers.base import Sampler
-from danlu.space import Params, SearchSpace
+from danlu.space import Array, Params, SearchSpace
 from danlu.trial import Curve, Kind, State, Trial
 
-from .course import Course, Faults, curves
+from .course import Course, Faults, curves, schedule
 from .surface import Cliff, Places, Term, Values, error, shortfall
 
 SECONDS = 2.0  # of a step
+# Metrics by name, from the error.
+SHOWN: Mapping[str, Callable[[Array], Array]] = {
+    "val_error": lambda error: error,
+    "val_accuracy": lambda error: 1 - error,
+    "val_accuracy_percent": lambda error: 100 * (1 - error),
+    "val_loss": lambda error: 0.1 + 2.5 * error,
+    "val_perplexity": lambda error: np.exp(3 + 3 * error),
+}
 BAD_SEED, BAD_BY = 0.01, 5.0  # one seed in a hundred is worse by five deviations
 
 
@@ -45,6 +53,7 @@ class World:
     the probability that a machine fails. With `rungs`, a trial goes on beyond one only
     if it is in the best third of those that came to it. `confirm` are the number of top
     trials that are run again and the number of seeds. `unfinished` trials still run.
+    `with_others` reports metrics that say nothing of how good the params are.
     """
 
     space: Mapping[str, Domain]
@@ -67,6 +76,7 @@ class World:
     baseline: Params | None = None
     unfinished: int = 0
     with_train_loss: bool = True
+    with_others: bool = False
 
     def drawn(self, rng: Generator) -> tuple[Study, History]:
         """The study, and its history when all its trials have been run."""
@@ -179,7 +189,7 @@ def _faults(world: World, view: View) -> Faults:
 
 
 def _diverged(
-    world: World, trial: Trial, found: Mapping[str, np.ndarray], rng: Generator
+    world: World, trial: Trial, found: Mapping[str, Array], rng: Generator
 ) -> Trial:
     """A trial over the cliff: it becomes nan on the way, or is killed at the start."""
     assert world.cliff is not None
@@ -195,23 +205,38 @@ def _diverged(
     for values in broken.values():
         values[-1] = math.nan
     reported = _reported(world, broken)
-    step = count * world.course.every
+    step = (count - 1 + world.course.first) * world.course.every
     reason = f"diverged: {world.metric.name} is nan at step {step}"
     return _ended(trial, State.INFEASIBLE, reason, reported)
 
 
-def _reported(world: World, found: Mapping[str, np.ndarray]) -> dict[str, Curve]:
+def _reported(world: World, found: Mapping[str, Array]) -> dict[str, Curve]:
     """The curves under the names that the training program uses."""
-    values = found["val_error"]
-    if world.metric.name == "val_loss":
-        values = 0.1 + 2.5 * values
-    elif world.metric.maximize:
-        values = 1 - values
-    steps = world.course.every * np.arange(1, len(values) + 1)
-    reported = {world.metric.name: Curve(steps, values)}
+    course, name = world.course, world.metric.name
+    values = SHOWN[name](found["val_error"])
+    count = _length(values if not world.metric.maximize else -values, course.patience)
+    steps = course.every * np.arange(course.first, course.first + len(values))
+    at = slice(course.sparse - 1, count, course.sparse)
+    reported = {name: Curve(steps[at], values[at])}
     if world.with_train_loss:
-        reported["train_loss"] = Curve(steps, found["train_loss"])
+        reported["train_loss"] = Curve(steps[:count], found["train_loss"][:count])
+    if world.with_others:
+        rate = schedule(course.schedule, np.arange(1, count + 1) / count)
+        reported["lr"] = Curve(steps[:count], 0.1 * rate)
+        reported["epoch_s"] = Curve(
+            steps[:count], 2 + 0.1 * found["train_loss"][:count]
+        )
     return reported
+
+
+def _length(losses: Array, patience: int | None) -> int:
+    """The number of reports until a program of that patience ends."""
+    if patience is None:
+        return len(losses)
+    for count in range(patience + 1, len(losses)):
+        if np.argmin(losses[:count]) < count - patience:
+            return count
+    return len(losses)
 
 
 def _ended(

@@ -1,0 +1,175 @@
+"""How often each check is right, on studies whose truth is known.
+
+python -m benchmarks.planted --draws 200 [--check boundary] [--situation lr-high]
+python -m benchmarks.planted --cost
+
+Every situation of `tests/planted` is drawn so many times. A check *detects* where it
+says what is planted, about the hyperparameter, arm or side that it is about; it raises
+a *false alarm* where it gives a notice or a warning although nothing of its kind is
+true. Intervals are exact ones of 95 % (Clopper & Pearson, 1934).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from danlu import Finding
+from danlu.analysis.checks import CHECKS
+from tests.planted.claims import Claim, Drawn, Situation
+from tests.planted.library import SITUATIONS, drawn
+from tests.planted.reading import is_said
+
+from .asks import THREADS
+from .planted_cost import costs
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often a check said what a claim names, in the draws of one situation."""
+
+    check: str
+    speaks: bool
+    situation: str
+    what: str
+    said: int
+    draws: int
+
+    @property
+    def right(self) -> float:
+        """The share of draws in which the check was right."""
+        share = self.said / self.draws
+        return share if self.speaks else 1 - share
+
+
+def measured(
+    situations: Iterable[Situation], draws: int, checks: Sequence[str], first: int = 0
+) -> list[Tally]:
+    """What the checks said in each situation, claim by claim."""
+    said: dict[tuple[str, Claim], int] = defaultdict(int)
+    seen: dict[tuple[str, Claim], int] = defaultdict(int)
+    for situation in situations:
+        began_s = time.process_time()
+        for number in range(first, first + draws):
+            found = drawn(situation, number)
+            for name in checks:
+                own = [claim for claim in found.claims if claim.check == name]
+                findings = _findings(name, found) if own else ()
+                for claim in own:
+                    seen[situation.name, claim] += 1
+                    said[situation.name, claim] += is_said(claim, findings)
+        spent_s = time.process_time() - began_s
+        print(f"{situation.name}: {spent_s:.1f} s", file=sys.stderr)
+    return [
+        Tally(claim.check, claim.speaks, name, _words(claim), said[name, claim], count)
+        for (name, claim), count in seen.items()
+    ]
+
+
+def _findings(name: str, found: Drawn) -> Sequence[Finding]:
+    return CHECKS[name](found.study, found.history)
+
+
+def _words(claim: Claim) -> str:
+    return " ".join(word for word in (claim.about, claim.says) if word)
+
+
+def interval(said: int, draws: int) -> tuple[float, float]:
+    """The exact 95 % interval of a probability (Clopper & Pearson, 1934)."""
+    from scipy.stats import binomtest
+
+    found = binomtest(said, draws).proportion_ci(0.95, method="exact")
+    return float(found.low), float(found.high)
+
+
+def summary(tallies: Sequence[Tally], checks: Sequence[str]) -> str:
+    """For each check its detection rate and its false-alarm rate, in Markdown."""
+    lines = [
+        "| check | detected | of | least in | false alarms | of | most in |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for check in checks:
+        cells = [f"`{check}`"]
+        for speaks in (True, False):
+            own = [t for t in tallies if t.check == check and t.speaks is speaks]
+            cells += _cells(own)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cells(tallies: Sequence[Tally]) -> list[str]:
+    """The rate with its interval, the number of draws, and the worst situation."""
+    if not tallies:
+        return ["-", "0", "-"]
+    said, draws = (sum(getattr(t, name) for t in tallies) for name in ("said", "draws"))
+    worst = min(tallies, key=lambda t: t.right)
+    place = f"{worst.situation} {100 * worst.said / worst.draws:.0f} %"
+    return [_rate(said, draws), f"{draws}", place]
+
+
+def _rate(said: int, draws: int) -> str:
+    low, high = interval(said, draws)
+    return f"{100 * said / draws:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def details(tallies: Sequence[Tally], most_right: float = 1.0) -> str:
+    """One line for each claim whose check was right in at most that share of draws."""
+    lines = ["| check | situation | claim | said | draws |", "|---|---|---|---|---|"]
+    order = sorted(tallies, key=lambda t: (t.check, not t.speaks, t.right))
+    for tally in order:
+        if tally.right > most_right:
+            continue
+        claim = "says" if tally.speaks else "silent"
+        claim = f"{claim} {tally.what}".strip()
+        share = f"{100 * tally.said / tally.draws:.0f} %"
+        cells = (f"`{tally.check}`", tally.situation, claim, share, str(tally.draws))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _situations(names: Sequence[str] | None, slow: bool) -> list[Situation]:
+    if names:
+        return [SITUATIONS[name] for name in names]
+    return [one for one in SITUATIONS.values() if slow or not one.slow]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measures, and prints the tables."""
+    parser = argparse.ArgumentParser(description="How often each check is right.")
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first draw's number")
+    parser.add_argument("--check", choices=list(CHECKS), action="append")
+    parser.add_argument("--situation", choices=list(SITUATIONS), action="append")
+    parser.add_argument("--slow", action="store_true", help="ask the Gaussian process")
+    parser.add_argument("--cost", action="store_true", help="CPU time on a large study")
+    own = parser.parse_args(words)
+    checks = own.check or list(CHECKS)
+    if own.cost:
+        print(cost_table(costs(checks)))
+        return
+    np.seterr(all="raise", under="ignore")
+    situations = _situations(own.situation, own.slow)
+    tallies = measured(situations, own.draws, checks, own.first)
+    print(summary(tallies, checks))
+    print()
+    narrow = own.check or own.situation
+    print(details(tallies, 1.0 if narrow else 0.95))
+
+
+def cost_table(seconds: Mapping[str, float]) -> str:
+    """CPU seconds of each check, and of all together, in Markdown."""
+    lines = ["| check | CPU seconds |", "|---|---|"]
+    lines += [f"| `{name}` | {spent_s:.2f} |" for name, spent_s in seconds.items()]
+    return "\n".join([*lines, f"| all | {sum(seconds.values()):.2f} |"])
+
+
+if __name__ == "__main__":
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    main()
