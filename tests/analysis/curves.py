@@ -31,7 +31,7 @@ def plateau(reports: int) -> Array:
 def cosine(reports: int) -> Array:
     """Falls as the learning rate does: most of it late, and flat at the very end."""
     lr: Array = 0.5 * (1 + np.cos(np.linspace(0, np.pi, reports)))
-    return 0.3 * lr + falling(reports)
+    return 0.3 * lr + plateau(reports)
 
 
 def dropping(reports: int) -> Array:

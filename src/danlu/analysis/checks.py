@@ -14,6 +14,7 @@ from ..history import History
 from ..study import Study
 from .base import Finding, by_level
 from .boundary import boundary
+from .improving import still_improving
 from .noise import noise
 from .overfitting import overfitting
 
@@ -25,6 +26,7 @@ CHECKS: Mapping[str, Check] = {
     "boundary": boundary,
     "noise": noise,
     "overfitting": overfitting,
+    "still-improving": still_improving,
 }
 
 

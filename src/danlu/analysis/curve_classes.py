@@ -15,7 +15,8 @@ from scipy.special import stdtrit
 from ..history import History, Metric
 from ..space import Array
 from ..trial import State, Trial
-from .curve_noise import Curves, means, read
+from .base import Finding, Level
+from .curve_noise import LEAST_REPORTS, Curves, Trend, means, read
 from .metric_roles import is_training, training_metric
 
 ALPHA = 0.01  # false alarms of one look at one curve
@@ -24,12 +25,17 @@ WINDOW = 10  # a level is the mean over a tenth of the reports
 LEAST_WINDOW = 3
 QUARTER = 4
 LEAST_QUARTER = 4  # reports that a line is drawn through
-FLATTENED = 0.4  # end slope over mean slope: 0.8 of 1/sqrt(step), 0 of a cosine's end
+FLATTENED = 0.25  # end slope over mean slope: 0.8 of 1 / sqrt(step), 0 of a cosine
+# Falls over the second, third and last quarter: a cosine's are 0.35, 0.35 and 0.15 of
+# all, while those of training itself shrink from each to the next at much one rate.
+SWELLED = 0.8
+SHRUNK = 0.7
 DROPPED = 1.5  # a last quarter that falls so much more than the one before it
 SPIKE = 0.25  # share of what was gained that one report throws back
 SETBACK = 0.5  # share of what was gained that is lost, and won back later
-CYCLES = 6  # fewest full cycles that make an oscillation
-BURN_IN = 4  # the first quarter falls too fast to be called flat
+LEAST_BETTER = 5  # trials
+ONE_SIDED = 2.326  # standard normal quantile of 99 %
+EQUIVALENT = 1.645  # and of 95 %
 
 Flags = NDArray[np.bool_]
 
@@ -49,9 +55,30 @@ class Looked:
     training: tuple[Curves, ...]
 
     @property
+    def better(self) -> int:
+        """How many trials are the better ones: a quarter, but no fewer than five."""
+        return min(len(self.trials), max(LEAST_BETTER, len(self.trials) // 4))
+
+    @property
     def read(self) -> Flags:
         """Which of the trials have a curve long enough to be read (n,)."""
         return self.flags(self.validation, lambda own: np.ones(len(own.rows), bool))
+
+    def unread(self, check: str, question: str, least: int = 1) -> Finding | None:
+        """What a check says that needs the curves of at least so many trials."""
+        known = int(self.read.sum())
+        if known >= least:
+            return None
+        return Finding(
+            check,
+            Level.UNKNOWN,
+            f"{known} of {least} trials that are needed were trained to their end and "
+            f"have {LEAST_REPORTS} values of {self.metric.name}: {question} cannot be "
+            "told yet.",
+            f"Report {self.metric.name} several times in each training, such as after "
+            "every epoch.",
+            {"missing": least - known},
+        )
 
     def numbers(self, flags: Flags) -> list[int]:
         """The numbers of the trials with a flag."""
@@ -94,6 +121,41 @@ def look(history: History, most: int | None = None) -> Looked:
 def _curves(trials: Sequence[Trial], metric: Metric) -> tuple[Curves, ...]:
     curves = [trial.curves.get(metric.name) for trial in trials]
     return read(curves, metric.maximize)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The mean of a trend over the better trials, in sds of a report, and its error."""
+
+    value: float
+    error: float
+
+    def above(self, least: float) -> bool:
+        """Whether it is more than `least`, but for a chance of one in a hundred."""
+        return self.value - ONE_SIDED * self.error > least
+
+    def within(self, most: float) -> bool:
+        """Whether it is between -most and most, but for a chance of one in twenty.
+
+        Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987).
+        """
+        return abs(self.value) + EQUIVALENT * self.error < most
+
+
+def pooled(
+    curves: Sequence[Curves], of: Callable[[Curves], Trend], better: int
+) -> Pooled | None:
+    """`of` the curves of the first `better` trials together, None without any."""
+    values: list[float] = []
+    errors: list[float] = []
+    for own in curves:
+        trend, known = of(own), (own.rows < better) & (own.sd > 0)
+        values.extend((trend.value[known] / own.sd[known]).tolist())
+        errors.extend((trend.error[known] / own.sd[known]).tolist())
+    if not values:
+        return None
+    count = len(values)
+    return Pooled(sum(values) / count, float(np.linalg.norm(errors)) / count)
 
 
 # What one curve does.
@@ -149,15 +211,23 @@ def improving(curves: Curves) -> Flags:
     fall = curves.fall(quarter(curves.length))
     chance = quantile(ALPHA, curves.freedom)
     falls = fall.value - chance * fall.error > curves.sd
-    flags: Flags = falls & ~flattens(curves) & ~drops(curves)
+    flags: Flags = falls & ~flattens(curves) & ~drops(curves) & ~swells(curves)
     return flags
 
 
 def flattens(curves: Curves) -> Flags:
-    """Which curves end with less than 0.4 of their slope over the last quarter."""
+    """Which curves end with a fourth of their slope over the last quarter, or less."""
     count = quarter(curves.length)
     fall, end = curves.fall(count).value, curves.fall_at_end(count).value
     flags: Flags = end < FLATTENED * fall
+    return flags
+
+
+def swells(curves: Curves) -> Flags:
+    """Which curves fall most in the middle, as under a cosine, and less at the end."""
+    count = quarter(curves.length)
+    second, third, last = (curves.fall(count, k * count).value for k in (2, 1, 0))
+    flags: Flags = (third > SWELLED * second) & (last < SHRUNK * third)
     return flags
 
 
@@ -186,10 +256,10 @@ def flat_from(curves: Curves) -> NDArray[np.int64]:
 def saturated(curves: Curves) -> Flags:
     """Which curves are flat over their later half, within the noise of one report."""
     fall = curves.fall(curves.length // 2)
-    chance = quantile(ALPHA, curves.freedom)
-    early = flat_from(curves) <= curves.steps[:, curves.length // 2]
-    flags: Flags = (fall.value - chance * fall.error < 0) & early
-    return flags & (fall.value + fall.error > -curves.sd)
+    reach = quantile(ALPHA, curves.freedom) * fall.error
+    flat = (np.abs(fall.value) < curves.sd) & (np.abs(fall.value) < reach)
+    flags: Flags = flat & (flat_from(curves) <= curves.steps[:, curves.length // 2])
+    return flags
 
 
 def unstable(curves: Curves) -> Flags:
@@ -207,3 +277,51 @@ def unstable(curves: Curves) -> Flags:
     lost = (back > SETBACK * gained) & (back > least[:, None])
     flags: Flags = thrown | lost.any(axis=1)
     return flags
+
+
+# What the better trials of a study do together.
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The better trials at their end.
+
+    `late` is their fall over the last quarter, `gain` the same in the metric's unit,
+    `improves` whether it is more than the noise and goes on to the end, `decays`
+    whether it would be, if it did not flatten out or come in a drop.
+    """
+
+    late: Pooled
+    gain: float
+    improves: bool
+    decays: bool
+
+
+def progress(looked: Looked) -> Progress:
+    """How much the better trials still gain in their last quarter."""
+
+    def of(trend: Callable[[Curves, int], Trend]) -> Pooled:
+        whole = pooled(
+            looked.validation,
+            lambda own: trend(own, quarter(own.length)),
+            looked.better,
+        )
+        return whole or Pooled(0.0, 0.0)
+
+    late, third, second = (
+        of(lambda own, count, k=k: own.fall(count, k * count))  # type: ignore[misc]
+        for k in range(3)
+    )
+    end = of(lambda own, count: own.fall_at_end(count))
+    more = Pooled(late.value - third.value, float(np.hypot(late.error, third.error)))
+    dropped = late.value > DROPPED * third.value and more.above(0.0)
+    swelled = third.value > SWELLED * second.value and late.value < SHRUNK * third.value
+    decays = dropped or swelled or end.value < FLATTENED * late.value
+    falls = looked.column(
+        looked.validation, lambda own: own.fall(quarter(own.length)).value
+    )[: looked.better]
+    gain = (
+        float(np.mean(falls[np.isfinite(falls)])) if np.isfinite(falls).any() else 0.0
+    )
+    beyond = late.above(1.0)
+    return Progress(late, gain, beyond and not decays, beyond and decays)

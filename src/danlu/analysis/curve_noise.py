@@ -26,7 +26,7 @@ LATE = 0.5  # the noise is that of the later half: early on the curve itself ben
 NORMAL_MAD = 0.6745  # median of |z| of a standard normal
 CLIP = 4.0  # sds: a normal report is as far off once in 16,000 times
 MOST = 1e100  # a loss beyond is no finite number for our purposes: squares overflow
-LEAST_TO_CORRELATE = 16  # late reports, below which lag one says too little
+CUT = 3.0  # sds, beyond which a second difference is no noise
 MOST_CORRELATION = 0.9
 LEAST_TO_MODERATE = 4  # curves, before their variances say how alike they are
 MOST_FREEDOM = 1000.0  # as good as a noise that is known
@@ -125,14 +125,11 @@ def read(curves: Sequence[Curve | None], maximize: bool = False) -> tuple[Curves
     stacks = [
         (rows, steps, sign * values) for rows, steps, values in _stacked(list(curves))
     ]
-    rough = [_rough_sd(losses) for _, _, losses in stacks]
-    clipped = [
-        _clipped(losses, sd) for (_, _, losses), sd in zip(stacks, rough, strict=True)
-    ]
+    clipped = [_clipped(losses) for _, _, losses in stacks]
     rho = _correlation(clipped)
     return tuple(
-        Curves(rows, steps, raw, losses, *_sd(losses, sd, rho), rho)
-        for (rows, steps, raw), losses, sd in zip(stacks, clipped, rough, strict=True)
+        Curves(rows, steps, raw, losses, *_sd(losses, rho), rho)
+        for (rows, steps, raw), losses in zip(stacks, clipped, strict=True)
     )
 
 
@@ -185,7 +182,7 @@ def _late(length: int) -> int:
     return max(round(LATE * length), min(length, LEAST_REPORTS))
 
 
-def _residuals(losses: Array) -> Array:
+def _residuals(losses: Array, lag: int = 1) -> Array:
     """Second differences of the late reports, of the variance of the noise.
 
     T. Gasser, L. Sroka & C. Jennen-Steinmetz, "Residual variance and residual pattern
@@ -193,14 +190,22 @@ def _residuals(losses: Array) -> Array:
     misses of a report, over sqrt(6 / 4).
     """
     late = losses[:, -_late(losses.shape[1]) :]
-    found: Array = (late[:, :-2] - 2 * late[:, 1:-1] + late[:, 2:]) / math.sqrt(6)
+    middle = 2 * late[:, lag:-lag]
+    found: Array = (late[:, : -2 * lag] - middle + late[:, 2 * lag :]) / math.sqrt(6)
     return found
 
 
-def _rough_sd(losses: Array) -> Array:
+def _rough_sd(losses: Array, lag: int = 1) -> Array:
     """The noise (n,) by the median, which single reports far off do not move."""
-    middle = np.median(np.abs(_residuals(losses)), axis=1) / NORMAL_MAD
+    middle = np.median(np.abs(_residuals(losses, lag)), axis=1) / NORMAL_MAD
     return np.maximum(middle, _resolution(losses))
+
+
+def _variance(losses: Array, lag: int = 1) -> Array:
+    """The mean square (n,) of second differences, the largest of them cut."""
+    reach = CUT * _rough_sd(losses, lag)[:, None]
+    found: Array = (np.clip(_residuals(losses, lag), -reach, reach) ** 2).mean(axis=1)
+    return found
 
 
 def _resolution(losses: Array) -> Array:
@@ -215,11 +220,11 @@ def _resolution(losses: Array) -> Array:
     return floor
 
 
-def _clipped(losses: Array, sd: Array) -> Array:
+def _clipped(losses: Array) -> Array:
     """Every report no farther than 4 sds from the median of the five around it."""
     around = np.pad(losses, ((0, 0), (2, 2)), mode="reflect")
     windows = np.sort(sliding_window_view(around, 5, axis=1), axis=2)
-    middle, reach = windows[:, :, 2], CLIP * sd[:, None]
+    middle, reach = windows[:, :, 2], CLIP * _rough_sd(losses)[:, None]
     found: Array = np.clip(losses, middle - reach, middle + reach)
     return found
 
@@ -227,37 +232,26 @@ def _clipped(losses: Array, sd: Array) -> Array:
 def _correlation(stacks: Sequence[Array]) -> float:
     """The correlation of a report's noise with that of the next, 0 where unknown.
 
-    It is the median over the curves of that around the parabola through the late half,
-    where a parabola takes about (3 + 4 rho) / m of it (for a constant it is
-    (1 + 3 rho) / m: M. G. Kendall, Biometrika 41, 1954).
+    Differences of every second report vary more than those of neighbors by the factor
+    (1 + rho) (3 - rho^2) / (3 - rho). Its median over the curves is taken.
     """
-    found = [
-        own
-        for losses in stacks
-        if _late(losses.shape[1]) >= LEAST_TO_CORRELATE
-        for own in _correlations(losses[:, -_late(losses.shape[1]) :])
-    ]
-    known = np.array(found)
-    known = known[np.isfinite(known)]
-    if not len(known):
+    found = [_variance_ratios(own) for own in stacks if _late(own.shape[1]) > 4]
+    ratios = np.concatenate(found) if found else np.empty(0)
+    ratios = ratios[np.isfinite(ratios)]
+    if not len(ratios):
         return 0.0
-    return float(np.clip(np.median(known), 0.0, MOST_CORRELATION))
+    rho = np.linspace(0, MOST_CORRELATION, 91)
+    factor = (1 + rho) * (3 - rho**2) / (3 - rho)
+    return float(np.interp(np.median(ratios), factor, rho))
 
 
-def _correlations(late: Array) -> Array:
-    """The correlation with the next report (n,) around a parabola; nan without."""
-    length = late.shape[1]
-    basis, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, length), 3))
-    rest = late - (late @ basis) @ basis.T
-    squares = (rest**2).sum(axis=1)
-    products = (rest[:, :-1] * rest[:, 1:]).sum(axis=1)
-    known = squares > 0
-    lag = np.divide(products, squares, out=np.full(len(late), np.nan), where=known)
-    corrected: Array = (lag * length + 3) / (length - 4)
-    return corrected
+def _variance_ratios(losses: Array) -> Array:
+    near, far = _variance(losses), _variance(losses, lag=2)
+    ratios: Array = np.divide(far, near, out=np.full(len(near), np.nan), where=near > 0)
+    return ratios
 
 
-def _sd(losses: Array, rough: Array, rho: float) -> tuple[Array, float]:
+def _sd(losses: Array, rho: float) -> tuple[Array, float]:
     """The noise of one report (n,), and its degrees of freedom.
 
     From second differences without the largest. Of an autoregression their variance is
@@ -265,10 +259,8 @@ def _sd(losses: Array, rough: Array, rho: float) -> tuple[Array, float]:
     say 36 / 70 of what as many independent ones would: the squared lagged correlations
     of their weights 1, -2, 1 add up to 70 / 36.
     """
-    reach = 3 * rough[:, None]
-    residuals = np.clip(_residuals(losses), -reach, reach)
-    freedom = max(1.0, 36 / 70 * residuals.shape[1])
-    variances, freedom = _moderated((residuals**2).mean(axis=1), freedom)
+    freedom = max(1.0, 36 / 70 * (_late(losses.shape[1]) - 2))
+    variances, freedom = _moderated(_variance(losses), freedom)
     sd: Array = np.sqrt(variances / ((1 - rho) * (1 - rho / 3)))
     return np.maximum(sd, _resolution(losses)), freedom
 

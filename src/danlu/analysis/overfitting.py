@@ -13,7 +13,6 @@ from ..history import History
 from ..study import Study
 from .base import Finding, Level
 from .curve_classes import ALPHA, Flags, Looked, Rise, look, rise
-from .curve_noise import LEAST_REPORTS
 
 CHECK = "overfitting"
 TIMES = 10.0  # by which a regularizer's upper bound moves: one decade
@@ -42,8 +41,8 @@ def overfitting(study: Study, history: History) -> tuple[Finding, ...]:
     ['unknown']
     """
     looked = look(history)
-    if not looked.read.any():
-        return (_unknown(looked),)
+    if unread := looked.unread(CHECK, "whether the best trial overfits"):
+        return (unread,)
     best = _best_of_arms(study, looked)
     alpha = ALPHA / len(best)
     raised = looked.flags(looked.validation, lambda own: rise(own, alpha).beyond)
@@ -116,17 +115,6 @@ def _none(looked: Looked, overfit: Flags) -> Finding:
         f"The best trials do not overfit: {looked.metric.name} does not end above its "
         f"best level beyond its noise{own}.",
         evidence={"share": share, "overfitting": looked.numbers(overfit)},
-    )
-
-
-def _unknown(looked: Looked) -> Finding:
-    return Finding(
-        CHECK,
-        Level.UNKNOWN,
-        f"No trial that was trained to its end has {LEAST_REPORTS} values of "
-        f"{looked.metric.name}: whether it overfits cannot be seen.",
-        "Report it several times in each training, such as after every epoch.",
-        {"missing": 1},
     )
 
 
