@@ -33,6 +33,11 @@ _HOMES = {
     "tracks": ["Tracks", "ScheduleLR"],
     "schedule_audit": ["audit", "audit_scheduler"],
     "drawing": ["schedule_text", "schedule_svg"],
+    "optimizers": ["build_optimizer"],
+    "groups": ["decay_groups", "layer_groups", "uncovered"],
+    "sgdw": ["SGDW"],
+    "joined": ["Joined"],
+    "weight_decay": ["normalized_decay", "NormalizedDecay", "restart_tracks"],
     "finding": ["Finding"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

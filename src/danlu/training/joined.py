@@ -1,0 +1,78 @@
+"""Several optimizers as one: each moves its own parameters."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+
+class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
+    """`optimizers` that step together, with the groups of all of them.
+
+    >>> import torch
+    >>> from danlu import training
+    >>> own = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    >>> both = training.Joined(
+    ...     [torch.optim.SGD(own[:1], lr=0.1), torch.optim.AdamW(own[1:], lr=0.01)])
+    >>> [group["lr"] for group in both.param_groups]
+    [0.1, 0.01]
+
+    Raises:
+        ValueError: a parameter is in two of them.
+    """
+
+    # The constructor of Optimizer is not called: groups and state are those of parts.
+    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+        self.optimizers = tuple(optimizers)
+        held = [id(p) for group in self.param_groups for p in group["params"]]
+        if len(held) != len(set(held)):
+            raise ValueError("a parameter is moved by two of the joined optimizers")
+        self.defaults: dict[str, Any] = {}
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all, in order; they may be changed in place."""
+        return [group for part in self.optimizers for group in part.param_groups]
+
+    @property
+    def state(self) -> ChainMap[Any, Any]:
+        """What is remembered of each parameter."""
+        return ChainMap(*(part.state for part in self.optimizers))
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of each; returns what `closure` returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.optimizers:
+            part.step()
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients of all parameters."""
+        for part in self.optimizers:
+            part.zero_grad(set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of all, in order."""
+        return {"optimizers": [part.state_dict() for part in self.optimizers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what `state_dict` gave."""
+        parts = zip(self.optimizers, state_dict["optimizers"], strict=True)
+        for part, saved in parts:
+            part.load_state_dict(saved)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Never: it would be a guess which of them is meant."""
+        raise NotImplementedError(
+            "add the group to one of `optimizers`: the joined ones cannot know which"
+        )
+
+    def __repr__(self) -> str:
+        return f"Joined({list(self.optimizers)!r})"

@@ -1,0 +1,206 @@
+"""An optimizer from params: the right rule, with the right groups.
+
+The names say what weight decay is: in `sgd`, `nesterov`, `adam`, `nadam` and `rmsprop`
+it is L2 regularization, which goes through momentum and scaling; in those that end in
+`w`, and in `muon`, it is decoupled from the gradient (Loshchilov & Hutter, 2019).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from .groups import decay_groups
+from .joined import Joined
+from .sgdw import SGDW
+
+Groups: TypeAlias = list[dict[str, Any]]
+
+MOMENTUM = 0.9
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # Kingma & Ba (2015), Algorithm 1
+SMOOTHING = 0.99  # of RMSprop in torch
+MUON_MOMENTUM = 0.95  # Jordan et al. (2024)
+
+_COMMON = {"optimizer", "lr", "weight_decay"}
+_MOMENTUM = {*_COMMON, "momentum"}
+_ADAM = {*_COMMON, "beta1", "beta2", "eps"}
+_SETTINGS: Mapping[str, set[str]] = {
+    "sgd": _MOMENTUM,
+    "nesterov": _MOMENTUM,
+    "sgdw": _MOMENTUM,
+    "nesterovw": _MOMENTUM,
+    "adam": _ADAM,
+    "adamw": _ADAM,
+    "nadam": _ADAM,
+    "nadamw": _ADAM,
+    "rmsprop": {*_MOMENTUM, "alpha", "eps"},
+    "muon": {*_MOMENTUM, "beta1", "beta2", "eps"},
+}
+_KNOWN = set().union(*_SETTINGS.values())
+_COMPLEMENT = "one_minus_"  # as decays are searched: 1 - beta on a log scale
+_COMPLEMENTED = {"momentum", "beta1", "beta2", "alpha"}
+
+
+def build_optimizer(model: nn.Module | Groups, params: Mapping[str, Any]) -> Optimizer:
+    """The optimizer that a trial's params describe, for a model or for groups of it.
+
+    `optimizer` is its name (`adamw` without one), `lr` is required. `weight_decay`,
+    `momentum`, `beta1`, `beta2`, `eps` and `alpha` are used where the optimizer has
+    them; `one_minus_momentum` and the like are read too. Other names are not its
+    business. Biases and norms do not decay.
+
+    >>> from torch import nn
+    >>> from danlu import training
+    >>> model = nn.Linear(4, 2)
+    >>> optimizer = training.build_optimizer(
+    ...     model, {"optimizer": "adamw", "lr": 0.01, "one_minus_beta1": 0.05,
+    ...             "weight_decay": 0.1, "width": 64})
+    >>> [(group["betas"], group["weight_decay"]) for group in optimizer.param_groups]
+    [((0.95, 0.999), 0.1), ((0.95, 0.999), 0.0)]
+
+    Raises:
+        ValueError: the optimizer is unknown or has no such setting, `lr` is missing, or
+            a name looks like a setting that is misspelled.
+    """
+    name, settings = _read(params)
+    lr, decay = float(settings["lr"]), float(settings.get("weight_decay", 0.0))
+    if name == "muon":
+        return _muon(model, settings)
+    groups = decay_groups(model) if isinstance(model, nn.Module) else model
+    given = [
+        {
+            **group,
+            "lr": lr * group.get("lr_factor", 1.0),
+            "weight_decay": decay * group.get("weight_decay_factor", 1.0),
+        }
+        for group in groups
+    ]
+    return _BUILDERS[name](given, settings)
+
+
+def _read(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The optimizer's name, and its settings with `one_minus_` taken away."""
+    name = str(params.get("optimizer", "adamw"))
+    if name not in _SETTINGS:
+        raise ValueError(
+            f"build_optimizer knows no optimizer {name!r}: use one of "
+            f"{', '.join(_SETTINGS)}"
+        )
+    settings: dict[str, Any] = {}
+    for key, value in params.items():
+        plain = key.removeprefix(_COMPLEMENT)
+        if key not in _KNOWN and plain not in _COMPLEMENTED:
+            _check_spelling(key)
+            continue
+        if plain not in _SETTINGS[name]:
+            raise ValueError(
+                f"{name} has no {plain}, and params has {key}={value!r}: make it "
+                "conditional on the optimizers that have it"
+            )
+        if plain in settings:
+            raise ValueError(f"params has both {plain} and {_COMPLEMENT}{plain}")
+        settings[plain] = value if key == plain else 1 - value
+    if "lr" not in settings:
+        raise ValueError(f"build_optimizer needs params with `lr`, got {dict(params)}")
+    return name, settings
+
+
+def _check_spelling(key: str) -> None:
+    names = [*_KNOWN, *(f"{_COMPLEMENT}{name}" for name in _COMPLEMENTED)]
+    alike = [name for name in names if abs(len(name) - len(key)) <= 1 and len(key) > 4]
+    meant = difflib.get_close_matches(key, alike, n=1, cutoff=0.85)
+    if meant:
+        raise ValueError(f"params has {key!r}: did you mean {meant[0]!r}?")
+
+
+def _betas(settings: Mapping[str, Any]) -> tuple[float, float]:
+    return settings.get("beta1", BETA1), settings.get("beta2", BETA2)
+
+
+def _adam(rule: Any, **fixed: Any) -> Callable[[Groups, Mapping[str, Any]], Optimizer]:
+    def build(groups: Groups, settings: Mapping[str, Any]) -> Optimizer:
+        eps = settings.get("eps", EPS)
+        return rule(groups, betas=_betas(settings), eps=eps, **fixed)
+
+    return build
+
+
+def _sgd(rule: Any, *, nesterov: bool) -> Callable[..., Optimizer]:
+    def build(groups: Groups, settings: Mapping[str, Any]) -> Optimizer:
+        momentum = settings.get("momentum", MOMENTUM)
+        return rule(groups, momentum=momentum, nesterov=nesterov)
+
+    return build
+
+
+def _rmsprop(groups: Groups, settings: Mapping[str, Any]) -> Optimizer:
+    return torch.optim.RMSprop(
+        groups,
+        alpha=settings.get("alpha", SMOOTHING),
+        momentum=settings.get("momentum", 0.0),
+        eps=settings.get("eps", EPS),
+    )
+
+
+_BUILDERS: Mapping[str, Callable[..., Optimizer]] = {
+    "sgd": _sgd(torch.optim.SGD, nesterov=False),
+    "nesterov": _sgd(torch.optim.SGD, nesterov=True),
+    "sgdw": _sgd(SGDW, nesterov=False),
+    "nesterovw": _sgd(SGDW, nesterov=True),
+    "adam": _adam(torch.optim.Adam),
+    "adamw": _adam(torch.optim.AdamW),
+    "nadam": _adam(torch.optim.NAdam),
+    "nadamw": _adam(torch.optim.NAdam, decoupled_weight_decay=True),
+    "rmsprop": _rmsprop,
+}
+
+
+def _muon(model: nn.Module | Groups, settings: Mapping[str, Any]) -> Optimizer:
+    """Muon for hidden matrices, AdamW for the rest (Jordan et al., 2024), one rate.
+
+    Updates are scaled to the size of AdamW's, so that rate and decay serve for both.
+    """
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(f"muon needs torch 2.9 or later, this is {torch.__version__}")
+    if not isinstance(model, nn.Module):
+        raise ValueError("muon needs the model: groups do not say what is embedding")
+    matrices = _hidden_matrices(model)
+    if not matrices:
+        raise ValueError("muon found no hidden matrix in the model: use adamw")
+    lr, decay = float(settings["lr"]), float(settings.get("weight_decay", 0.0))
+    held = {id(parameter) for parameter in matrices}
+    hidden = {"params": matrices, "lr_factor": 1.0, "weight_decay_factor": 1.0}
+    first = torch.optim.Muon(
+        [hidden],
+        lr=lr,
+        weight_decay=decay,
+        momentum=settings.get("momentum", MUON_MOMENTUM),
+        adjust_lr_fn="match_rms_adamw",
+    )
+    rest = []
+    for group in decay_groups(model):
+        others = [p for p in group["params"] if id(p) not in held]
+        own = decay * group["weight_decay_factor"]
+        if others:
+            rest.append({**group, "params": others, "weight_decay": own})
+    eps = settings.get("eps", EPS)
+    second = torch.optim.AdamW(rest, lr=lr, betas=_betas(settings), eps=eps)
+    return Joined([first, second] if rest else [first])
+
+
+def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
+    """Matrices that are trained, but for embeddings and the last layer."""
+    named: Sequence[tuple[str, nn.Parameter]] = list(model.named_parameters())
+    matrices = [p for _, p in named if p.ndim == 2 and p.requires_grad]
+    embeddings = {
+        id(inner.weight)
+        for inner in model.modules()
+        if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
+    }
+    last = id(matrices[-1]) if matrices else None
+    return [p for p in matrices if id(p) not in embeddings and id(p) != last]
