@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from danlu import presets
 from danlu.cli.from_argparse import Argument, guess
 from danlu.cli.init import starter
 from danlu.studyfile import load, read
@@ -138,3 +139,37 @@ def test_the_range_of_a_rate_is_two_decades_to_either_side(
     value = ast.literal_eval(default)
     guessed = guess(Argument("lr", "float", value, (), is_flag=False))
     assert (guessed and guessed.split("   #")[0]) == expected
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_is_written_with_its_reasons(
+    danlu: Danlu, tmp_path: Path, name: str
+) -> None:
+    assert danlu("init", "--preset", name).code == 0
+    study = load(tmp_path / "study.yaml").study
+    assert study.space == presets.preset(name, study.trials).space
+    text = (tmp_path / "study.yaml").read_text()
+    assert "# the most important one" in text
+    assert all(len(line) <= 88 for line in text.splitlines())
+
+
+def test_the_whole_preset_is_there_when_it_is_uncommented(
+    danlu: Danlu, tmp_path: Path
+) -> None:
+    danlu("init", "--preset", "cnn")
+    path = tmp_path / "study.yaml"
+    lines = path.read_text().replace("  # dropout: ", "  dropout: ")
+    path.write_text(lines)
+    assert "dropout" in load(path).study.search_space.domains
+
+
+def test_the_presets_are_listed(danlu: Danlu, tmp_path: Path) -> None:
+    said = danlu("init", "--presets")
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == [*presets.names()]
+    assert not (tmp_path / "study.yaml").exists()
+
+
+def test_a_wrong_preset_gets_a_suggestion(danlu: Danlu) -> None:
+    said = danlu("init", "--preset", "cn")
+    assert said.code == 2
+    assert "did you mean 'cnn'?" in said.err

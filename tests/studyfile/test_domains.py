@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danlu.domain import LARGEST, Belief, Choice, Domain, Float, Int
-from danlu.errors import SpaceError
-from danlu.studyfile import domain, domain_text
+from danlu.errors import SpaceError, StudyError
+from danlu.studyfile import Document, domain, domain_text
+from danlu.studyfile.domains import domains
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,33 @@ def any_domain(draw: st.DrawFn) -> Domain:
 @given(any_domain())
 def test_any_domain_written_as_text_is_read_back(stated: Domain) -> None:
     assert domain(domain_text(stated)) == stated
+
+
+def test_a_preset_in_a_space_is_extended_by_the_lines_beside_it() -> None:
+    stated = {"preset": "adamw", "lr": "1e-4..1e-2:log", "depth": "2..8"}
+    document = Document("-", {"trials": 20, "space": stated})
+    found = domains(document, ("space",), stated)
+    assert list(found) == ["lr", "weight_decay", "one_minus_beta1", "depth"]
+    assert found["lr"] == Float(1e-4, 1e-2, log=True)
+
+
+def test_options_share_the_trials_that_a_preset_may_count_on() -> None:
+    options = {"adam": {"preset": "adam"}, "sgd": {"preset": "nesterov"}}
+    stated = {"optimizer": {"choice": options}}
+    document = Document("-", {"trials": 18, "space": stated})
+    found = domains(document, ("space",), stated)["optimizer"]
+    assert isinstance(found, Choice)
+    assert [list(own) for own in found.branches.values()] == [["lr"], ["lr"]]
+
+
+def test_a_hyperparameter_may_be_called_preset() -> None:
+    stated = {"preset": "fast|slow"}
+    found = domains(Document("-", {"space": stated}), ("space",), stated)
+    assert found == {"preset": Choice(["fast", "slow"])}
+
+
+def test_a_wrong_preset_is_an_error_with_its_place() -> None:
+    stated = {"preset": "adanw"}
+    document = Document("-", {"space": stated}, {("space", "preset"): "s.yaml, line 3"})
+    with pytest.raises(StudyError, match=r"line 3: .*did you mean 'adamw'"):
+        domains(document, ("space",), stated)

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from danlu import presets
 from danlu.studyfile import KEYS, read, schema
 
 ROOT = Path(__file__).parents[2]
@@ -105,3 +106,13 @@ def test_what_a_study_file_must_not_say_breaks_the_schema(
 )
 def test_what_a_study_file_may_say_satisfies_the_schema(change: dict[str, Any]) -> None:
     assert is_valid({**GOOD, **change})
+
+
+def test_the_schema_knows_the_presets() -> None:
+    stated = schema()["$defs"]["domains"]["properties"]["preset"]["oneOf"]
+    assert tuple(stated[0]["enum"]) == presets.names()
+
+
+@pytest.mark.parametrize(("name", "valid"), [("cnn", True), ("cn", False)])
+def test_a_space_may_begin_with_a_preset(name: str, valid: bool) -> None:
+    assert is_valid({**GOOD, "space": {"preset": name, "x": "1..4"}}) is valid

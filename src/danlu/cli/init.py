@@ -24,12 +24,34 @@ _KEPT = ".txt"  # what Python sources end with here, as they are not part of dan
     help="Take the hyperparameters from a script's add_argument calls.",
 )
 @click.option("--example", metavar="NAME", help="A working example: bash or python.")
-def init(folder: str, script: str | None, example: str | None) -> None:
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Ranges known from practice, each with its reason: see --presets.",
+)
+@click.option("--presets", "listing", is_flag=True, help="List the presets.")
+def init(
+    folder: str,
+    *,
+    script: str | None,
+    example: str | None,
+    preset: str | None,
+    listing: bool,
+) -> None:
     """Write a commented study.yaml into DIR; what is there is never overwritten."""
-    if script is not None and example is not None:
-        raise click.UsageError("--from-argparse and --example: choose one of the two")
+    if sum(given is not None for given in (script, example, preset)) > 1:
+        raise click.UsageError(
+            "--from-argparse, --example and --preset: choose one of them"
+        )
     place = Path(folder)
-    if script is not None:
+    if listing:
+        _list_presets()
+        return
+    if preset is not None:
+        from .from_preset import preset_text
+
+        _write(place, {FILE: preset_text(preset)})
+    elif script is not None:
         from .from_argparse import study_text
 
         text, found = study_text(Path(script), place)
@@ -38,6 +60,15 @@ def init(folder: str, script: str | None, example: str | None) -> None:
     else:
         _write(place, starter(example or _PLAIN))
     say(f"next: danlu check {'' if folder == '.' else place / FILE}".rstrip())
+
+
+def _list_presets() -> None:
+    from .. import presets
+    from .words import table
+
+    found = [presets.preset(name) for name in presets.names()]
+    rows = [(own.name, own.title, ", ".join(own.reasons)) for own in found]
+    click.echo(table(("preset", "for", "hyperparameters, first to last"), rows))
 
 
 def starter(name: str) -> dict[str, str]:

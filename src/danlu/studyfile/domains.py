@@ -14,6 +14,7 @@ from ..errors import DanluError, SpaceError, did_you_mean
 from ..jsontext import dumps, loads
 from .document import MOST_DIGITS, Document, Key
 
+_PRESET = "preset"
 _SUFFIXES = ("log", "int", "float")
 _WHOLE = re.compile(r"[-+]?[0-9]+$")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
@@ -71,15 +72,50 @@ def _belief_text(belief: Belief | None) -> str:
 def domains(document: Document, key: Key, table: object) -> dict[str, Domain]:
     """The domains of a mapping of name to domain that stands at `key`.
 
+    A line `preset: adamw` stands for the domains of that preset, as far as the trials
+    of the study reach; the other lines add to them, or take their place.
+
     Raises:
         SpaceError: one of them is faulty; the message names file, line and key.
+        StudyError: no preset goes by that name.
     """
     if not isinstance(table, Mapping):
         raise document.error(key, f"needs `name: domain` lines, got {table!r}")
-    return {
+    named = _is_preset(table.get(_PRESET))
+    begun = _preset(document, key, table[_PRESET]) if named else {}
+    own = {
         _name(document, key, name): _domain(document, (*key, str(name)), value)
         for name, value in table.items()
+        if not (named and name == _PRESET)
     }
+    return {**begun, **own}
+
+
+def _is_preset(value: object) -> bool:
+    """Whether a value is a plain word, and so no domain."""
+    return isinstance(value, str) and not re.search(r"\.\.|[|<]", value)
+
+
+def _preset(document: Document, key: Key, name: str) -> dict[str, Domain]:
+    from .. import presets
+
+    try:
+        space = presets.preset(name, _trials_of(document, key)).space
+    except DanluError as error:
+        raise document.error((*key, _PRESET), error) from None
+    return dict(space.domains)
+
+
+def _trials_of(document: Document, key: Key) -> int | None:
+    """How many trials the domains at `key` get: options share those of the study."""
+    trials = document.get("trials")
+    if type(trials) is not int or trials < 1:
+        return None  # what is wrong with it is said elsewhere
+    for place, part in enumerate(key):
+        options = document.get(*key[: place + 1]) if part == "choice" else None
+        if isinstance(options, Mapping) and options:
+            trials = max(1, trials // len(options))
+    return trials
 
 
 def _name(document: Document, key: Key, name: object) -> str:
