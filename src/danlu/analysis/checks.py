@@ -14,7 +14,9 @@ from ..history import History
 from ..study import Study
 from .base import Finding, by_level
 from .boundary import boundary
+from .edge_of_stability import edge_of_stability
 from .improving import still_improving
+from .infeasible import infeasible
 from .noise import noise
 from .overfitting import overfitting
 
@@ -23,6 +25,8 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
+    "infeasible": infeasible,
+    "edge-of-stability": edge_of_stability,
     "boundary": boundary,
     "noise": noise,
     "overfitting": overfitting,
