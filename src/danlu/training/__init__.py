@@ -38,6 +38,9 @@ _HOMES = {
     "sgdw": ["SGDW"],
     "joined": ["Joined"],
     "weight_decay": ["normalized_decay", "NormalizedDecay", "restart_tracks"],
+    "averaging": ["WeightAverage"],
+    "norm_statistics": ["reestimate_norms"],
+    "unwrapping": ["unwrapped"],
     "finding": ["Finding"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
