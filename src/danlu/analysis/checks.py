@@ -19,6 +19,8 @@ from .improving import still_improving
 from .infeasible import infeasible
 from .noise import noise
 from .overfitting import overfitting
+from .saturated import saturation
+from .step_budget import step_budget
 
 Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 
@@ -31,6 +33,8 @@ CHECKS: Mapping[str, Check] = {
     "noise": noise,
     "overfitting": overfitting,
     "still-improving": still_improving,
+    "step-budget": step_budget,
+    "saturated": saturation,
 }
 
 

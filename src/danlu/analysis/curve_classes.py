@@ -33,6 +33,7 @@ SHRUNK = 0.7
 DROPPED = 1.5  # a last quarter that falls so much more than the one before it
 SPIKE = 0.25  # share of what was gained that one report throws back
 SETBACK = 0.5  # share of what was gained that is lost, and won back later
+LEVEL = 0.25  # sds of a report that are no difference of levels
 LEAST_BETTER = 5  # trials
 ONE_SIDED = 2.326  # standard normal quantile of 99 %
 EQUIVALENT = 1.645  # and of 95 %
@@ -325,3 +326,24 @@ def progress(looked: Looked) -> Progress:
     )
     beyond = late.above(1.0)
     return Progress(late, gain, beyond and not decays, beyond and decays)
+
+
+def flat_step(curves: Sequence[Curves], better: int) -> int | None:
+    """The step from which on the mean curve of the better trials stays at its end.
+
+    Of the length that most of them have; None without one. Curves count in sds of a
+    report, and a level, the mean of a tenth, is above the end by more than its noise.
+    """
+    stacks = [
+        own.at(np.flatnonzero((own.rows < better) & (own.sd > 0))) for own in curves
+    ]
+    if not stacks or not any(len(own.rows) for own in stacks):
+        return None
+    own = max(stacks, key=lambda stack: len(stack.rows))
+    half = own.losses[:, own.length // 2 :].mean(axis=1, keepdims=True)
+    mean = ((own.losses - half) / own.sd[:, None]).mean(axis=0, keepdims=True)
+    width = window(own.length)
+    noise = float((own.error(width**-0.5) / own.sd).mean()) / len(own.rows) ** 0.5
+    above = means(mean, width)[0] > LEVEL + ONE_SIDED * noise
+    place = int(np.flatnonzero(above)[-1]) + 1 if above.any() else 0
+    return int(np.median(own.steps[:, min(place, own.length - 1)]))
