@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from danlu.history import History
 from danlu.plans import Aim
 from danlu.propose import Proposal, propose, without_planned
 from danlu.study import Study
+from danlu.trial import Kind
 from danlu.worth import doubling_gain
-from tests.histories import searched
+from tests.histories import ended, searched
 
 SPACE = {"lr": Float(1e-3, 1.0, log=True), "decay": Float(1e-6, 1e-2, log=True)}
 
@@ -29,6 +31,16 @@ OTHER_EDGE = found("boundary", {"space": {"decay": {"low": 1e-8}}})
 
 def searched_lr(**fields: Any) -> tuple[Study, History]:
     return searched(SPACE, lambda p: abs(p["lr"] - 0.3), **fields)
+
+
+def noisy(history: History) -> History:
+    """The history with the best params trained again, with another loss each time."""
+    assert history.best is not None
+    again = [
+        ended(100 + place, history.best.params, 10.0 * place, kind=Kind.CONFIRM)
+        for place in range(6)
+    ]
+    return replace(history, trials=[*history.trials, *again])
 
 
 def aims(proposals: tuple[Proposal, ...]) -> list[Aim]:
@@ -128,14 +140,12 @@ def test_a_study_that_learned_already_is_not_narrowed() -> None:
 
 def test_what_is_worth_less_than_the_noise_is_left_out() -> None:
     study, history = searched_lr()
-    noise = Finding("noise", Level.OK, "Seeds differ.", evidence={"sd": 10.0})
-    assert aims(propose(study, history, [noise])) == [Aim.TEST]
+    assert aims(propose(study, noisy(history), [])) == [Aim.TEST]
 
 
 def test_the_last_look_is_at_the_best_params_and_the_test_metric() -> None:
     study, history = searched_lr()
-    noise = Finding("noise", Level.OK, "Seeds differ.", evidence={"sd": 10.0})
-    (look,) = propose(study, history, [noise])
+    (look,) = propose(study, noisy(history), [])
     assert history.best is not None
     assert look.study.objective.name == "test_loss"
     assert look.study.search_space.decode([0.5]) == history.best.params
@@ -189,3 +199,18 @@ def test_the_gain_of_doubling_is_what_half_of_the_trials_missed(count: int) -> N
         expected = sum(min(half) for half in halves) / len(halves) - losses[0]
         assert gain == pytest.approx(expected)
     assert 0 < gain < losses[-1]
+
+
+def test_two_ends_of_one_range_move_together() -> None:
+    study, history = searched_lr()
+    up = {"low": 1e-3, "high": 10.0, "log": True}
+    down = {"low": 1e-5, "high": 1.0, "log": True}
+    ends = [found("boundary", {"space": {"lr": own}}) for own in (up, down)]
+    (proposal,) = propose(study, history, ends)
+    assert proposal.study.search_space.domains["lr"] == Float(1e-5, 10.0, log=True)
+
+
+def test_a_change_to_what_is_so_already_is_none() -> None:
+    study, history = searched_lr()
+    same = found("coverage", {"trials": 40, "space": {"lr": {"high": 1.0}}})
+    assert aims(propose(study, history, [same])) == [Aim.NARROW]

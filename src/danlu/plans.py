@@ -36,6 +36,7 @@ class Aim(StrEnum):
 
 
 AIMS = tuple(Aim)
+_NEW = object()  # equal to nothing that a study has
 LEVELS = (Level.WARNING, Level.NOTICE, Level.OK, Level.UNKNOWN)
 
 
@@ -72,7 +73,8 @@ def plans(
     Once nothing casts doubt on the space, exploration is handed over to exploitation
     (D11): the region of the best, without what need not vary.
     """
-    made = _joined(_plan(finding) for finding in findings if _change(finding))
+    every = (_plan(finding, study) for finding in findings)
+    made = _joined(plan for plan in every if plan.change)
     settled = not any(plan.unsettled for plan in made)
     if settled and (exploit := _exploit(study, history, made)):
         made = [plan for plan in made if plan.aim is not Aim.NARROW] + [exploit]
@@ -126,13 +128,30 @@ def explores(study: Study) -> bool:
     return sampler.explores if isinstance(sampler, Auto) else not sampler.adaptive
 
 
-def _change(finding: Finding) -> Mapping[str, Any]:
+def _plan(finding: Finding, study: Study) -> Plan:
+    change = _change(finding, study)
+    return Plan(_aim(change), change, (finding,))
+
+
+def _change(finding: Finding, study: Study) -> Mapping[str, Any]:
+    """What a finding changes of the study, without what is so already.
+
+    Then two findings about one range go together where they are about its two ends.
+    """
     change = finding.evidence.get("change")
-    return change if isinstance(change, Mapping) else {}
-
-
-def _plan(finding: Finding) -> Plan:
-    return Plan(_aim(_change(finding)), _change(finding), (finding,))
+    if not isinstance(change, Mapping):
+        return {}
+    known = {own.path: own.domain for own in study.search_space.dimensions}
+    space = {
+        path: {
+            k: v for k, v in fields.items() if v != getattr(known.get(path), k, _NEW)
+        }
+        for path, fields in change.get("space", {}).items()
+    }
+    space = {path: fields for path, fields in space.items() if fields}
+    rest = {k: v for k, v in change.items() if v != getattr(study, k, _NEW)}
+    rest.pop("space", None)
+    return {**rest, "space": space} if space else rest
 
 
 def _aim(change: Mapping[str, Any]) -> Aim:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .analysis.base import Finding
+from .analysis.noise import LEAST_DF
+from .analysis.repeats import trial_noise
 from .change import changed
 from .domain import Choice
 from .errors import SpaceError
@@ -77,7 +79,7 @@ def propose(
     ('rates-2', '0.001..10 log')
     """
     names = _names(study.name, {study.name, *taken})
-    noise = noise_of(findings)
+    noise = noise_of(history)
     made = []
     for plan in plans(study, history, findings):
         gain = _gain(plan, history)
@@ -99,13 +101,10 @@ def without_planned(
     )
 
 
-def noise_of(findings: Sequence[Finding]) -> float | None:
-    """The standard deviation between seeds that a check found, None if none did."""
-    for finding in findings:
-        sd = finding.evidence.get("sd")
-        if finding.check == "noise" and isinstance(sd, int | float):
-            return float(sd)
-    return None
+def noise_of(history: History) -> float | None:
+    """The standard deviation between seeds of the same params, None if hardly known."""
+    found = trial_noise(history)
+    return None if found is None or found.df < LEAST_DF else found.sd
 
 
 def _is_like(planned: Study, study: Study) -> bool:
