@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,17 @@ def test_a_trial_is_at_its_last_step_or_where_it_began() -> None:
 def test_seconds_are_known_once_a_trial_has_ended() -> None:
     assert Trial(0, {}, started_s=10.0).seconds is None
     assert 2.5 == Trial(0, {}, started_s=10.0, ended_s=12.5).seconds
+
+
+def test_the_time_that_a_trial_waited_is_not_the_time_it_was_trained() -> None:
+    paused = Trial(0, {}, State.PAUSED, started_s=10.0, ended_s=12.5)
+
+    assert 87.5 == paused.idle_until(100.0)
+    assert 7.5 == replace(paused, idle_s=87.5, ended_s=105.0).seconds
+
+
+def test_what_never_began_waits_for_nothing() -> None:
+    assert 0.0 == Trial(0, {}, State.PAUSED, ended_s=12.5).idle_until(100.0)
 
 
 def test_a_clock_set_back_gives_no_negative_time() -> None:

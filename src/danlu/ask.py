@@ -157,6 +157,7 @@ class Asker:
 
     def _started(self, paused: Trial, budget: int | None) -> Trial | None:
         """A paused trial as it goes on, None if another process was first."""
+        now_s = time.time()
         started = replace(
             paused,
             state=State.RUNNING,
@@ -164,8 +165,9 @@ class Asker:
             attempt=paused.attempt + 1,
             waiting=False,
             reason="",
-            started_s=paused.started_s or time.time(),
+            started_s=paused.started_s or now_s,
             ended_s=None,
+            idle_s=paused.idle_until(now_s),
             host=host(),
         )
         study_id = self.memory.study_id

@@ -43,5 +43,17 @@ def folder_name(study: str) -> str:
     return f"{study[:20] if study[:20].isalnum() else ''}-{digest}"
 
 
+def last_sign_s(folder: Path) -> float | None:
+    """When something in a trial's folder was last written, None if there is nothing.
+
+    >>> last_sign_s(Path("/no/such/folder")) is None
+    True
+    """
+    try:
+        return max((entry.stat().st_mtime for entry in folder.iterdir()), default=None)
+    except OSError:
+        return None
+
+
 def _escaped(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode())

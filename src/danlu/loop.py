@@ -13,6 +13,7 @@ from .ask import Asker
 from .errors import ExecutorError, StorageError, StudyHalted
 from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
 from .executors.clones import Clones
+from .folders import last_sign_s
 from .history import History
 from .interrupts import END, Interrupts
 from .memory import Memory
@@ -173,6 +174,8 @@ class Loop:
 
     def _recover_trial(self, trial: Trial, attempt: int) -> None:
         """Saves what a trial left behind, and puts it back in the queue."""
+        trial = replace(trial, ended_s=last_sign_s(self._folder(trial.number)))
+        self._memory.keep(trial)  # so that the time without a process is idle
         self._running[trial.number] = trial
         left_behind = self._launch(replace(trial, attempt=attempt))
         for event in self._executor.recover(left_behind):

@@ -113,7 +113,9 @@ def ended(trial: Trial, exited: Exited, study: Study) -> Trial:
 
 def closed(trial: Trial, state: State, reason: str = "") -> Trial:
     """The trial in a final (or paused) state."""
-    return replace(trial, state=state, reason=reason, ended_s=time.time())
+    now_s = time.time()
+    idle_s = trial.idle_until(now_s)
+    return replace(trial, state=state, reason=reason, ended_s=now_s, idle_s=idle_s)
 
 
 def told(trial: Trial, study: Study, state: State, reason: str) -> Trial:
@@ -224,6 +226,11 @@ def _failed(trial: Trial, reason: str) -> Trial:
     failures = trial.failures + 1
     if failures < MOST_FAILURES:
         return replace(
-            trial, failures=failures, attempt=trial.attempt + 1, reason=reason
+            trial,
+            failures=failures,
+            attempt=trial.attempt + 1,
+            reason=reason,
+            ended_s=None,
+            idle_s=trial.idle_until(time.time()),
         )
     return replace(closed(trial, State.FAILED, reason), failures=failures)

@@ -182,7 +182,7 @@ class Trial:
     `parent` when there is one. `attempt` counts its starts, `failures` those that
     failed. `waiting` (a paused one): to be started by whoever has a free slot, not by
     the scheduler. `reason` says why it ended, or why it waits. Times are seconds since
-    1970.
+    1970; in `idle_s` seconds between the two it waited, and nobody trained it.
 
     >>> import danlu
     >>> trial = danlu.Trial(0, {"lr": 0.1}, curves={"loss": danlu.Curve.of({5: 0.7})})
@@ -208,6 +208,7 @@ class Trial:
     reason: str = ""
     started_s: float | None = None
     ended_s: float | None = None
+    idle_s: float = 0.0
     host: str = ""
 
     @cached_property
@@ -218,10 +219,16 @@ class Trial:
 
     @property
     def seconds(self) -> float | None:
-        """Wall time from start to end, None while it runs."""
+        """Wall time that it was trained for, None while it runs."""
         if self.started_s is None or self.ended_s is None:
             return None
-        return max(0.0, self.ended_s - self.started_s)
+        return max(0.0, self.ended_s - self.started_s - self.idle_s)
+
+    def idle_until(self, now_s: float) -> float:
+        """The seconds in which nobody trained it, if it goes on or ends at `now_s`."""
+        if self.started_s is None or self.ended_s is None:
+            return self.idle_s
+        return self.idle_s + max(0.0, now_s - self.ended_s)
 
     def with_curves(self, curves: Mapping[str, Curve]) -> Trial:
         """This trial with other curves: `dataclasses.replace`, ten times as fast."""

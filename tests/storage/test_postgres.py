@@ -46,6 +46,7 @@ def test_an_older_database_is_brought_up_to_date(postgres_url: str) -> None:
     study = storage.add_study("s", {}).id
     with storage._session.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE decisions")
+        connection.exec_driver_sql("ALTER TABLE trials DROP COLUMN idle_s")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     storage.close()
 

@@ -407,5 +407,6 @@ def _make_old(path: Path) -> None:
     """Makes the database one of the first schema."""
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE decisions")
+        connection.execute("ALTER TABLE trials DROP COLUMN idle_s")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()

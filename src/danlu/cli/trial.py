@@ -153,6 +153,7 @@ def _lines(study: Study, history: History, one: Trial, folder: Path) -> Iterator
         yield f"  {param} = {shown}"
     yield from _schedule_lines(history, one)
     yield f"time     {_moment(one.started_s)} to {_moment(one.ended_s)}, on {one.host}"
+    yield from _trained_lines(one)
     yield f"files    {folder}"
 
 
@@ -167,6 +168,14 @@ def _schedule_lines(history: History, one: Trial) -> Iterator[str]:
     yield f"parent   #{one.parent}, from its checkpoint at step {one.first_step}"
     yield "schedule"
     yield from table(schedule_rows(schedule_of(history, one.number)))
+
+
+def _trained_lines(one: Trial) -> Iterator[str]:
+    """For how long a trial was trained that waited in between."""
+    from ..studyfile.quantities import duration_text
+
+    if one.idle_s and one.seconds is not None:
+        yield f"trained  {duration_text(one.seconds)} of it"
 
 
 def _moment(seconds: float | None) -> str:

@@ -144,6 +144,7 @@ def trial_json(study: Study, history: History, trial: Trial) -> dict[str, Any]:
         "reason": trial.reason,
         "started_s": trial.started_s,
         "ended_s": trial.ended_s,
+        "idle_s": trial.idle_s,
         "host": trial.host,
     }
 

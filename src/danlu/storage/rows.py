@@ -32,6 +32,7 @@ TRIAL_COLUMNS = (
     "reason",
     "started_s",
     "ended_s",
+    "idle_s",
     "host",
 )
 # What a reserved trial, of which nothing is known yet, is written with.
@@ -76,7 +77,8 @@ def trial_from_row(row: Sequence[Any]) -> Trial:
         reason=reason,
         started_s=row[15],
         ended_s=row[16],
-        host=row[17],
+        idle_s=row[17],
+        host=row[18],
     )
 
 
@@ -139,6 +141,7 @@ def moved_columns(trial: Trial) -> dict[str, Any]:
         "reason": writable(trial.reason),  # what an exception says may be any text
         "started_s": trial.started_s,
         "ended_s": trial.ended_s,
+        "idle_s": trial.idle_s,
         "host": trial.host,
     }
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0002"  # the newest revision in `migrations/versions`, which make these tables
+HEAD = "0003"  # the newest revision in `migrations/versions`, which make these tables
 
 metadata = MetaData()
 
@@ -58,6 +58,7 @@ trials = Table(
     Column("reason", Text, nullable=False),
     Column("started_s", Float),
     Column("ended_s", Float),
+    Column("idle_s", Float, nullable=False, server_default="0"),
     Column("host", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("lease_until_s", Float),  # NULL never lapses
