@@ -1,0 +1,60 @@
+"""Hyperparameters recognized by their names, and picked from a study by their roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...domain import Choice, Domain
+from ...space import Dimension
+from ...study import Study
+
+RATE = r"(\w+_)?(lr|learning_rate)(_(init|max|peak|base))?"
+COMPLEMENT = r"(one|1)_minus_\w+"
+MOMENTUM = r"(\w+_)?(momentum|beta_?[12])"
+EPSILON = r"(\w+_)?(eps|epsilon)"
+OPTIMIZER = rf"{RATE}|{COMPLEMENT}|(\w+_)?(momentum|betas?_?\d?|eps|epsilon)|rho"
+DECAY = r"(\w+_)?(weight_decay|wd|l1|l2|l1_reg|l2_reg|l2_penalty)"
+DROPOUT = r"(\w+_)?(dropout|drop_?path|drop_?rate|stochastic_depth)(_(rate|p|prob))?"
+STRENGTH = rf"{DECAY}|{DROPOUT}|(label_)?smoothing|mixup_alpha|cutmix_alpha"
+REGULARIZER = rf"{STRENGTH}|(\w+_)?(regulari[sz]\w+|augment\w*|mixup|cutmix)"
+ARCHITECTURE = (
+    r"(\w+_)?(layers?|depth|width|units|hidden|channels|filters|heads|blocks?|"
+    r"kernel|embedding|model|arch|architecture|backbone|activation|norm|"
+    r"normalization)(_(size|dim|dims|type|width|depth))?"
+)
+BATCH = r"(\w+_)?(batch|batch_size|batchsize|bs)"
+LENGTH = r"(max_|num_|n_|total_|train_|training_)*(epochs?|steps?|iterations?|iters?)"
+SCHEDULE = r"(\w+_)?(schedule|scheduler|decay|annealing)(_(type|name|kind))?"
+# Not exponential or stepped: these do not depend on how long the training is.
+TO_THE_END = r"cosine\w*|linear\w*|one_?cycle|1_?cycle|poly\w*|wsd|trapezoid\w*"
+CHOOSER = r"opt|optim|optimi[sz]er"
+
+
+def varied_dimensions(study: Study) -> list[Dimension]:
+    """The dimensions that have more than one value."""
+    return [d for d in study.search_space.dimensions if not is_single(d.domain)]
+
+
+def scientific_dimensions(study: Study) -> list[Dimension]:
+    """The dimensions whose effect the study is about."""
+    return [d for d in varied_dimensions(study) if study.role(d.path) == "scientific"]
+
+
+def paths_of(dimensions: Sequence[Dimension], *patterns: str) -> list[str]:
+    """The paths of the dimensions whose names fit one of `patterns`."""
+    return [d.path for d in dimensions if fits(d.name, *patterns)]
+
+
+def fits(name: str, *patterns: str) -> bool:
+    """Whether a hyperparameter's name, in whatever spelling, fits one of `patterns`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    plain_name = re.sub(r"\W+", "_", spaced).lower().strip("_")
+    return any(re.fullmatch(pattern, plain_name) for pattern in patterns)
+
+
+def is_single(domain: Domain) -> bool:
+    """Whether a domain has one value alone."""
+    if isinstance(domain, Choice):
+        return len(domain.options) == 1
+    return domain.low == domain.high
