@@ -14,6 +14,7 @@ from ..history import History
 from ..study import Study
 from .base import Finding, by_level
 from .boundary import boundary
+from .coverage import coverage
 from .edge_of_stability import edge_of_stability
 from .improving import still_improving
 from .infeasible import infeasible
@@ -27,6 +28,7 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
+    "coverage": coverage,
     "infeasible": infeasible,
     "edge-of-stability": edge_of_stability,
     "boundary": boundary,
