@@ -27,7 +27,7 @@ def found(seed: int, validation: Array, training: Array | None) -> Finding:
     return finding
 
 
-@pytest.mark.parametrize(("reports", "sds"), [(100, 2), (20, 4)])
+@pytest.mark.parametrize(("reports", "sds"), [(100, 2), (20, 5)])
 def test_a_rise_of_the_stated_size_is_found(reports: int, sds: float) -> None:
     curve = bent(reports, sds * SD)
     detected = [

@@ -14,14 +14,17 @@ from ..history import History
 from ..study import Study
 from .base import Finding, by_level
 from .boundary import boundary
+from .budget_agreement import budget_agreement
 from .coverage import coverage
 from .edge_of_stability import edge_of_stability
 from .improving import still_improving
 from .infeasible import infeasible
 from .noise import noise
 from .overfitting import overfitting
+from .rising import training_rises
 from .saturated import saturation
 from .step_budget import step_budget
+from .step_variance import step_variance
 
 Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 
@@ -33,8 +36,11 @@ CHECKS: Mapping[str, Check] = {
     "edge-of-stability": edge_of_stability,
     "boundary": boundary,
     "noise": noise,
+    "training-rises": training_rises,
     "overfitting": overfitting,
     "still-improving": still_improving,
+    "step-variance": step_variance,
+    "budget-agreement": budget_agreement,
     "step-budget": step_budget,
     "saturated": saturation,
 }

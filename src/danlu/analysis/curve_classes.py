@@ -21,10 +21,11 @@ from .metric_roles import is_training, training_metric
 
 ALPHA = 0.01  # false alarms of one look at one curve
 WHOLE = 0.9  # share of the longest training that counts as all of it
+LOOKS = 2  # at windows that overlap, for each that does not: measured on white noise
 WINDOW = 10  # a level is the mean over a tenth of the reports
 LEAST_WINDOW = 3
 QUARTER = 4
-LEAST_QUARTER = 4  # reports that a line is drawn through
+LEAST_QUARTER = 4  # reports that a line is drawn through, where three times fit
 FLATTENED = 0.25  # end slope over mean slope: 0.8 of 1 / sqrt(step), 0 of a cosine
 # Falls over the second, third and last quarter: a cosine's are 0.35, 0.35 and 0.15 of
 # all, while those of training itself shrink from each to the next at much one rate.
@@ -182,7 +183,7 @@ def rise(curves: Curves, alpha: float = ALPHA) -> Rise:
     before = levels[:, : levels.shape[1] - width]
     places = before.argmin(axis=1)
     height = levels[:, -1] - before[np.arange(len(before)), places]
-    looks = max(1, curves.length // width - 1)
+    looks = LOOKS * curves.length / width
     chance = quantile(alpha / looks, curves.freedom)
     least = np.maximum(curves.sd, chance * curves.error(float(np.sqrt(2 / width))))
     steps = curves.steps[np.arange(len(places)), places + width // 2]
@@ -195,8 +196,8 @@ def window(length: int) -> int:
 
 
 def quarter(length: int) -> int:
-    """How many reports are a quarter of the curve, no fewer than four."""
-    return max(LEAST_QUARTER, round(length / QUARTER))
+    """How many reports are a quarter; of a short curve four, or else a third of it."""
+    return max(min(LEAST_QUARTER, length // 3), round(length / QUARTER))
 
 
 def quantile(alpha: float, freedom: float) -> float:
@@ -269,7 +270,7 @@ def unstable(curves: Curves) -> Flags:
     levels = means(curves.losses, width)
     lowest = np.minimum.accumulate(levels, axis=1)
     gained = levels[:, :1] - lowest
-    spikes = (curves.raw - curves.losses).max(axis=1)
+    spikes = (curves.raw - curves.losses)[:, width:].max(axis=1)
     thrown = (spikes > 0) & (spikes > SPIKE * gained[:, -1])
     back = levels - lowest
     chance = quantile(ALPHA / levels.shape[1], curves.freedom)

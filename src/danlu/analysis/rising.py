@@ -1,0 +1,92 @@
+"""Training loss that rises: usually a bug, or instability (A8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..history import History
+from ..study import Study
+from .base import Finding, Level
+from .curve_classes import Flags, Looked, look, rise, unstable
+from .metric_roles import is_training
+
+CHECK = "training-rises"
+SHARE = 0.25  # of the better half, from which on it is not one odd trial
+
+
+def training_rises(study: Study, history: History) -> tuple[Finding, ...]:
+    """Whether the training metric gets worse and stays so, in trials that matter.
+
+    A trial's training curve rises when it ends above its lowest level by more than the
+    noise of one report, and more than chance. One that rises for a while and comes back
+    below, as under a learning rate that is raised, does not. A warning is given when it
+    rises in the best trial, or in a quarter of the better half of the trials. Curves
+    that a single report or a longer setback throws back by a good part of what was
+    gained are counted as unstable.
+
+    Found in 90 % of studies whose training curves end 2 sds of a report above their
+    lowest level with 100 reports, 5 sds with 20; false alarms stay below 5 %.
+
+    >>> import danlu
+    >>> study = danlu.Study(name="s", goal="Which x?", metric="loss", trials=1,
+    ...                     space={"x": danlu.Float(0, 1)})
+    >>> history = danlu.History(study.search_space, study.objective)
+    >>> [finding.level.value for finding in training_rises(study, history)]
+    ['unknown']
+    """
+    looked = look(history)
+    if unread := looked.unread(CHECK, "whether the training loss rises"):
+        return (unread,)
+    names = {name for own in looked.trials[:1] for name in own.curves}
+    itself = is_training(looked.metric.name, names)
+    curves = looked.validation if itself else looked.training
+    if not curves:
+        return (_unreported(),)
+    name = (looked.training_metric or looked.metric).name
+    rises = looked.flags(curves, lambda own: rise(own).beyond)
+    thrown = looked.flags(curves, unstable)
+    return (_found(looked, name, rises, thrown),)
+
+
+def _found(looked: Looked, name: str, rises: Flags, thrown: Flags) -> Finding:
+    share = float(rises.mean())
+    half = rises[: (len(rises) + 1) // 2]
+    evidence: dict[str, Any] = {
+        "trials": looked.numbers(rises),
+        "share": share,
+        "unstable": looked.numbers(thrown),
+    }
+    if rises[0] or half.mean() >= SHARE:
+        best = (
+            f", with the best one, {looked.trials[0].number}, among them"
+            if rises[0]
+            else ""
+        )
+        return Finding(
+            CHECK,
+            Level.WARNING,
+            f"{name} ends above its lowest level, beyond its noise, in {rises.sum()} "
+            f"of {len(rises)} trials{best}: training gets worse as it goes on.",
+            "Look for a bug in the loss or the data, or for instability: a lower "
+            "learning rate, warm-up or gradient clipping.",
+            evidence,
+        )
+    some = f" It rises in {rises.sum()} others." if rises.any() else ""
+    shaky = f" {thrown.sum()} curves are thrown back at times." if thrown.any() else ""
+    return Finding(
+        CHECK,
+        Level.OK,
+        f"{name} does not rise for good in the better trials.{some}{shaky}",
+        evidence=evidence,
+    )
+
+
+def _unreported() -> Finding:
+    return Finding(
+        CHECK,
+        Level.UNKNOWN,
+        "No training metric is reported: whether the training loss rises cannot be "
+        "seen.",
+        "Report train_loss beside the metric of the study.",
+        {"missing": 1, "metric": "train_loss"},
+    )
