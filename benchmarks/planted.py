@@ -64,7 +64,7 @@ def measured(
                 findings = _findings(name, found) if own else ()
                 for claim in own:
                     seen[situation.name, claim] += 1
-                    said[situation.name, claim] += is_said(claim, findings)
+                    said[situation.name, claim] += is_said(claim, findings, found.study)
         spent_s = time.process_time() - began_s
         print(f"{situation.name}: {spent_s:.1f} s", file=sys.stderr)
     return [

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from scipy.signal import lfilter
 
 from danlu.space import Array
 
@@ -145,12 +146,10 @@ def counted(error: Array, examples: int | None) -> Array:
 
 def _colored(count: int, rng: Generator) -> Array:
     """Noise of variance 1 (count,) in which a step remembers the one before it."""
-    fresh = rng.normal(size=count) * (1 - MEMORY**2) ** 0.5
-    noise, before = np.empty(count), rng.normal()
-    for place in range(count):
-        before = MEMORY * before + fresh[place]
-        noise[place] = before
-    return noise
+    fresh = rng.normal(size=count + 1)
+    fresh[1:] *= (1 - MEMORY**2) ** 0.5
+    noise: Array = lfilter([1.0], [1.0, -MEMORY], fresh)
+    return noise[1:]
 
 
 def _spikes(count: int, chance: float, rng: Generator) -> Array:

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
-from danlu import Finding, Level
+from danlu import Choice, Finding, Level, Study
 
 from .claims import Claim
 
 ALARMS = (Level.NOTICE, Level.WARNING)
+SIDES = ("low", "high")
 
 
-def is_said(claim: Claim, findings: Sequence[Finding]) -> bool:
+def is_said(claim: Claim, findings: Sequence[Finding], study: Study) -> bool:
     """Whether any of the findings says what the claim names."""
     own = [finding for finding in findings if finding.check == claim.check]
-    return any(_says(finding, claim) for finding in own)
+    return any(_says(finding, claim, study) for finding in own)
 
 
-def holds(claim: Claim, findings: Sequence[Finding]) -> bool:
-    """Whether the check was right: it spoke as claimed, or was silent as claimed."""
-    return is_said(claim, findings) == claim.speaks
-
-
-def _says(finding: Finding, claim: Claim) -> bool:
+def _says(finding: Finding, claim: Claim, study: Study) -> bool:
     if finding.level not in ALARMS:
         return False
+    about = set(_texts(finding.evidence))
+    if claim.says == "elsewhere":
+        paths = {dimension.path for dimension in study.search_space.dimensions}
+        return bool(about & paths - {claim.about})
     if claim.says in ("high", "low"):
-        return claim.says in _change(finding).get(claim.about, {})
-    return not claim.about or claim.about in set(_texts(finding.evidence))
+        return claim.says in _moved(finding, claim.about, study)
+    return not claim.about or claim.about in about
 
 
-def _change(finding: Finding) -> Mapping[str, Any]:
-    """What becomes of each path, as the finding proposes."""
-    space: Mapping[str, Any] = finding.evidence.get("change", {}).get("space", {})
-    return space
+def _moved(finding: Finding, path: str, study: Study) -> set[str]:
+    """Which bounds of a hyperparameter the finding proposes to move outward."""
+    new = finding.evidence.get("change", {}).get("space", {}).get(path)
+    if new is None:
+        return set()
+    dimensions = study.search_space.dimensions
+    (old,) = (own.domain for own in dimensions if own.path == path)
+    if isinstance(old, Choice):
+        added = [option not in old.options for option in new["options"]]
+        return {
+            side
+            for side, is_new in zip(SIDES, (added[0], added[-1]), strict=True)
+            if is_new
+        }
+    outward = (new["low"] < old.low, new["high"] > old.high)
+    return {side for side, is_new in zip(SIDES, outward, strict=True) if is_new}
 
 
 def _texts(value: object) -> Iterator[str]:

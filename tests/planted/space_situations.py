@@ -66,7 +66,13 @@ BESIDE = ("coverage", "importance", "step_budget")
 
 def edge(path: str, side: str, *others: str) -> list[Claim]:
     """That one bound is to be moved, and nothing else is wrong."""
-    return [speaks("boundary", path, side), *silent_but("boundary", *BESIDE, *others)]
+    other = "low" if side == "high" else "high"
+    return [
+        speaks("boundary", path, side),
+        Claim("boundary", False, path, other),
+        Claim("boundary", False, path, "elsewhere"),
+        *silent_but("boundary", *BESIDE, *others),
+    ]
 
 
 def beyond_an_edge() -> list[Situation]:
