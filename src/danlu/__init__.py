@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import client, executors, presets, recipes, samplers, schedulers, training
     from .analysis.base import Finding, Level
     from .constraint import Constraint
+    from .decision import Decision, Ruling
     from .domain import Belief, Choice, Float, Int
     from .errors import DanluError, SpaceError
     from .executors.base import Executor
@@ -50,6 +51,8 @@ _HOMES = {
     "History": "history",
     "Finding": "analysis.base",
     "Level": "analysis.base",
+    "Decision": "decision",
+    "Ruling": "decision",
     "Sampler": "samplers.base",
     "Suggestion": "samplers.base",
     "Scheduler": "schedulers.base",
@@ -92,6 +95,8 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "History",
     "Finding",
     "Level",
+    "Decision",
+    "Ruling",
     "Sampler",
     "Suggestion",
     "Scheduler",

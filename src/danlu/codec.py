@@ -9,10 +9,11 @@ A sampler or scheduler is its name, or `{"name": ..., setting: value}`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from . import recipes
+from .decision import Decision, Gain, Guard, NextStudy, Ruling, Runs
 from .domain import Belief, Choice, Domain, Float, Int, plain
 from .errors import SpaceError, StudyError
 from .history import Metric
@@ -173,6 +174,41 @@ def trial_from_json(document: Mapping[str, Any]) -> Trial:
     curves = own["curves"].items()
     own["curves"] = {name: _curve_from_json(points) for name, points in curves}
     return Trial(**own)
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """The decision as JSON, without what the storage adds: its number and time.
+
+    >>> import danlu
+    >>> decision = danlu.Decision("digits", danlu.Ruling.ADOPT)
+    >>> decision_to_json(decision)["ruling"]
+    'adopt'
+    >>> decision_from_json(decision_to_json(decision)) == decision
+    True
+    """
+    own: dict[str, Any] = _plain(asdict(decision))
+    del own["number"], own["written_s"]
+    return {**own, "ruling": decision.ruling.value}
+
+
+def decision_from_json(document: Mapping[str, Any]) -> Decision:
+    """The decision that JSON stands for."""
+    own = dict(document)
+    own["ruling"] = Ruling(own["ruling"])
+    for name in ("candidate", "baseline"):
+        own[name] = None if own[name] is None else _runs_from_json(own[name])
+    own["candidates"] = tuple(map(_runs_from_json, own["candidates"]))
+    own["gain"] = None if own["gain"] is None else Gain(**own["gain"])
+    own["guards"] = tuple(Guard(**guard) for guard in own["guards"])
+    own["next_studies"] = tuple(NextStudy(**study) for study in own["next_studies"])
+    own["caveats"] = tuple(own["caveats"])
+    return Decision(**own)
+
+
+def _runs_from_json(document: Mapping[str, Any]) -> Runs:
+    own = dict(document)
+    own["trials"], own["confirmed"] = tuple(own["trials"]), tuple(own["confirmed"])
+    return Runs(**own)
 
 
 def _if_any(name: str, values: list[str]) -> dict[str, Any]:

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from . import codec, settle
-from .analysis.design import design
-from .ask import Asker, sampler_of, scheduler_of, trial_seed
-from .domain import plain
-from .errors import StudyError, StudyNotFound, TrialError, did_you_mean
+from . import outside
+from .analysis.base import Finding
+from .ask import Asker
+from .decision import Decision, NextStudy, Ruling
+from .decisions import Decisions, by_hand
+from .errors import StudyError
 from .executors.base import Executor
 from .folders import folder_beside, folder_name
 from .history import History
-from .jsontext import is_writable, shown, writable
+from .jsontext import is_writable, shown
 from .loop import Loop, Progress
-from .memory import FOLLOW_S, Memory, earlier_studies
+from .memory import Memory
 from .owner import this_owner
 from .space import Params
-from .statement import is_amended
-from .storage.base import Claim, Holding, Note, Storage, StudyRecord
+from .storage.base import Claim, Holding, Note, Storage
+from .studies import Studies
 from .study import Study
-from .trial import Kind, Report, State, Trial, add_reports
+from .trial import Kind, State, Trial
 
 if TYPE_CHECKING:
     from .client import LiveTrial
+    from .decide import Terms
     from .executors.limits import Limits
 
 DEFAULT = ".danlu/danlu.db"
-_log = logging.getLogger("danlu")
 
 
 def open(url: str | Path = DEFAULT, folder: str | Path | None = None) -> Project:
@@ -75,7 +75,8 @@ class Project:
     def __init__(self, storage: Storage, folder: Path) -> None:
         self.folder = folder
         self._storage = storage
-        self._known: dict[str, tuple[Study, Memory]] = {}
+        self._studies = Studies(storage)
+        self._decisions = Decisions(storage)
 
     def plan(self, study: Study) -> Study:
         """The study, kept under its name, to be run.
@@ -89,22 +90,11 @@ class Project:
             StudyError: another study has the name, or it is to learn from one that is
                 not here, or has another metric.
         """
-        sampler_of(study)
-        scheduler_of(study)
-        earlier_studies(study, self._storage)
-        statement = codec.study_to_json(study)
-        record = self._record(study.name) or self._added(study, statement)
-        is_new = is_amended(record.statement, statement)
-        self._learn(record, study)
-        if is_new:
-            if study.trials > record.statement["trials"]:
-                self._reopen(self._known[study.name][1])
-            self._storage.amend(record.id, statement)
-        return study
+        return self._studies.plan(study)
 
     def studies(self) -> Sequence[Study]:
         """All studies, oldest first."""
-        return [self._study_of(record) for record in self._storage.studies()]
+        return self._studies.all()
 
     def study(self, name: str | None = None) -> Study:
         """The study of that name or unique prefix; the newest one without a name.
@@ -112,19 +102,7 @@ class Project:
         Raises:
             StudyNotFound: no study, or several, go by that name.
         """
-        records = self._storage.studies()
-        if name is None:
-            if not records:
-                raise StudyNotFound("no study here yet: run one first")
-            return self._study_of(records[-1])
-        exact = [record for record in records if record.name == name]
-        found = exact or [record for record in records if record.name.startswith(name)]
-        if len(found) == 1:
-            return self._study_of(found[0])
-        names = [record.name for record in found or records]
-        if found:
-            raise StudyNotFound(f"{name!r} may be any of: {', '.join(names)}")
-        raise StudyNotFound(f"no study {name!r}: {did_you_mean(name, names)}")
+        return self._studies.named(name)
 
     def run(
         self,
@@ -179,20 +157,8 @@ class Project:
             ReportError: a step or metric that cannot be recorded.
             TrialError: there is no such trial.
         """
-        study, memory = self._found(study)
-        if isinstance(trial, int):
-            trial = memory.reread(trial)
-        reports = [Report(step, metrics)]
-        place = memory.study_id, trial.number, trial.attempt
-        if self._storage.report(*place, reports) is not State.RUNNING:
-            return False
-        memory.refresh_after(FOLLOW_S)
-        known = memory.trial(trial.number)
-        grown = known.with_curves(add_reports(known.curves, reports))
-        memory.keep(grown)
-        if settle.ending(grown, memory, scheduler_of(study), reports) is not None:
-            return False
-        return grown.budget is None or step < grown.budget
+        _, memory = self._found(study)
+        return outside.reported(memory, self._storage, trial, step, metrics)
 
     def tell(
         self,
@@ -212,15 +178,8 @@ class Project:
             ReportError: it is to be completed and never reported the study's metric, or
                 that of a constraint.
         """
-        study, memory = self._found(study)
-        known = memory.reread(_number(trial))
-        if isinstance(trial, Trial) and trial.attempt != known.attempt:
-            raise TrialError(
-                f"trial {known.number} was taken over by {known.host}: it is at "
-                f"attempt {known.attempt}, this is {trial.attempt}"
-            )
-        told = settle.told(known, study, state, writable(reason))
-        return self._move(memory, known, told)
+        _, memory = self._found(study)
+        return outside.told(memory, self._storage, trial, state, reason)
 
     def add(
         self, study: Study | str, params: Params, *, kind: Kind = Kind.SEARCH
@@ -233,32 +192,8 @@ class Project:
             SpaceError: the params are not in the space, or cannot be written down.
             StudyError: the study has all its search trials.
         """
-        study, memory = self._found(study)
-        params = {name: plain(value) for name, value in params.items()}
-        if kind is Kind.SEARCH:
-            params = study.search_space.admit(params)
-        claim = Claim(this_owner("add"), None)
-        limit = study.trials if kind is Kind.SEARCH else None
-        reserved = self._storage.reserve(memory.study_id, kind, claim, limit)
-        if reserved is None:
-            raise StudyError(
-                f"study {study.name!r} has its {study.trials} trials: raise `trials`"
-            )
-        trial = Trial(
-            number=reserved.number,
-            params={**study.fixed, **params},
-            state=State.PAUSED,
-            kind=kind,
-            index=reserved.index,
-            budget=study.max_steps,
-            seed=trial_seed(study, kind, reserved.number),
-            attempt=0,
-            waiting=True,
-            reason="added by hand",
-        )
-        self._storage.fill(memory.study_id, trial)
-        memory.refresh()
-        return memory.trial(trial.number)
+        _, memory = self._found(study)
+        return outside.added(memory, self._storage, params, kind)
 
     def requeue(self, study: Study | str, number: int) -> Trial:
         """The ended trial `number`, put back in the queue to be run again.
@@ -267,8 +202,7 @@ class Project:
             TrialError: there is no such trial, or it has not ended.
         """
         _, memory = self._found(study)
-        known = memory.reread(number)
-        return self._move(memory, known, settle.again(known))
+        return outside.queued_again(memory, self._storage, number)
 
     def end(self, study: Study | str, number: int, reason: str = "") -> Trial:
         """The trial `number`, stopped wherever it runs.
@@ -276,10 +210,8 @@ class Project:
         Raises:
             TrialError: there is no such trial, or it has ended.
         """
-        study, memory = self._found(study)
-        known = memory.reread(number)
-        reason = writable(reason) or "stopped by hand"
-        return self._move(memory, known, settle.closed(known, State.STOPPED, reason))
+        _, memory = self._found(study)
+        return outside.stopped(memory, self._storage, number, reason)
 
     def history(self, study: Study | str) -> History:
         """All that is known of the study now."""
@@ -308,6 +240,90 @@ class Project:
         _, memory = self._found(study)
         return self._storage.notes(memory.study_id)
 
+    def analyze(self, study: Study | str) -> tuple[Finding, ...]:
+        """What the checks of the study's results found, what matters most first."""
+        from .analysis.checks import analyze  # scipy takes a while to import
+
+        study, _ = self._found(study)
+        return analyze(study, self.history(study))
+
+    def confirm(
+        self,
+        study: Study | str,
+        *,
+        top: int = 3,
+        seeds: int = 5,
+        trials: Sequence[int] = (),
+    ) -> tuple[Trial, ...]:
+        """The trials that are still to be run to confirm the study's best, queued.
+
+        The `top` best configurations, or those of the search trials `trials`, and the
+        baseline are trained on `seeds` fresh seeds each, the same for all. That is a
+        total: asking again adds only what is missing. `run` then runs them.
+
+        Raises:
+            StudyError: there is no result to confirm, or a number is below 1.
+            TrialError: `trials` names one that is no search trial.
+        """
+        from .confirm import enqueued
+
+        study, memory = self._found(study)
+        memory.refresh()
+        baseline = self._decisions.to_beat(study)
+        chosen = tuple(trials) or top
+        return enqueued(memory, self._storage, baseline, chosen, seeds)
+
+    def decide(
+        self,
+        study: Study | str,
+        terms: Terms | None = None,
+        *,
+        ruling: Ruling | None = None,
+        why: str = "",
+    ) -> Decision:
+        """Whether to adopt what was confirmed; it is recorded, and moves the baseline.
+
+        With `ruling` the caller rules, whatever the numbers say, and says `why`. The
+        same evidence is recorded once.
+
+        Raises:
+            StudyError: there is nothing to adopt, or a ruling has no reason.
+        """
+        from .decide import Terms, decide
+
+        study, memory = self._found(study)
+        history = self.history(study)
+        decision = decide(
+            study,
+            history,
+            self._decisions.to_beat(study),
+            terms=terms or Terms(),
+            earlier=self._decisions.about(study.name),
+        )
+        if ruling is not None:
+            decision = by_hand(decision, ruling, why)
+        decision = replace(decision, next_studies=self._next_studies(study, history))
+        return self._decisions.keep(memory.study_id, decision)
+
+    def decisions(self, study: Study | str | None = None) -> tuple[Decision, ...]:
+        """What was decided about a study, or about all of them, oldest first."""
+        if study is None:
+            return self._decisions.all()
+        return self._decisions.about(self._found(study)[0].name)
+
+    def baseline(self) -> Decision | None:
+        """The adoption that holds now, with its `params`; None before there is one."""
+        return self._decisions.baseline()
+
+    def rollback(self, why: str = "") -> Decision:
+        """The record that takes the last adoption back, so that the one before holds.
+
+        Raises:
+            StudyError: nothing is adopted.
+        """
+        ids = {record.name: record.id for record in self._storage.studies()}
+        return self._decisions.rollback(why, ids)
+
     def trial_folder(self, study: Study | str, number: int) -> Path:
         """Where the trial `number` keeps its files."""
         name = study if isinstance(study, str) else study.name
@@ -329,62 +345,15 @@ class Project:
         self.close()
 
     def _found(self, study: Study | str) -> tuple[Study, Memory]:
-        """The study as it is kept, and what is known of it; plans it if need be."""
-        if isinstance(study, str):
-            study = self.study(study)
-        elif study.name not in self._known or self._known[study.name][0] != study:
-            study = self.plan(study)
-        return self._known[study.name]
+        return self._studies.found(study)
 
-    def _study_of(self, record: StudyRecord) -> Study:
-        study = codec.study_from_json(record.statement)
-        self._learn(record, study)
-        return study
+    def _next_studies(self, study: Study, history: History) -> tuple[NextStudy, ...]:
+        from .analysis.checks import analyze
+        from .propose import propose
 
-    def _learn(self, record: StudyRecord, study: Study) -> None:
-        known = self._known.get(study.name)
-        memory = known[1] if known else Memory(study, self._storage, record.id)
-        memory.study = study
-        self._known[study.name] = study, memory
-
-    def _reopen(self, memory: Memory) -> None:
-        """Lets those wait for a promotion again who had none when the study ended."""
-        memory.refresh()
-        for trial in list(memory.history().trials):
-            waiting = settle.reopened(trial)
-            if waiting and self._storage.move(memory.study_id, trial, waiting):
-                memory.keep(waiting)
-
-    def _record(self, name: str) -> StudyRecord | None:
-        found = [own for own in self._storage.studies() if own.name == name]
-        return found[0] if found else None
-
-    def _added(self, study: Study, statement: Mapping[str, Any]) -> StudyRecord:
-        self._log_design(study)
-        try:
-            return self._storage.add_study(study.name, statement)
-        except StudyError:
-            record = self._record(study.name)  # another process was first
-            if record is None:
-                raise
-            return record
-
-    def _move(self, memory: Memory, before: Trial, after: Trial) -> Trial:
-        if not self._storage.move(memory.study_id, before, after):
-            now = memory.reread(before.number)
-            raise TrialError(
-                f"trial {before.number} is {now.state.value} by now: look again"
-            )
-        memory.keep(after)
-        return after
-
-    def _log_design(self, study: Study) -> None:
-        for finding in design(study):
-            _log.warning("%s. %s", finding.message.rstrip("."), finding.advice)
-
-
-def _number(trial: Trial | int) -> int:
-    return trial.number if isinstance(trial, Trial) else trial
+        taken = [own.name for own in self.studies()]
+        found = propose(study, history, analyze(study, history), taken)
+        return tuple(NextStudy(own.study.name, own.reason) for own in found)
 
 
 def _executor(
