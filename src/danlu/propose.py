@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .analysis.base import Finding
+from .analysis.design.effort import TRIALS_PER_DIMENSION
 from .analysis.noise import LEAST_DF
 from .analysis.repeats import trial_noise
 from .change import changed
@@ -25,7 +26,6 @@ from .transfer import moved
 from .trial import Trial
 from .worth import doubling_gain, study_seconds
 
-TRIALS_PER_DIMENSION = 10  # playbook D6
 LEAST_NEW = 0.5  # share of the trials that a study runs itself, however many it reuses
 TEST_SEEDS = 3  # trials of the last look: a mean and how much it varies
 

@@ -20,8 +20,8 @@ every_preset = pytest.mark.parametrize("name", presets.names())
         (10, ["lr", "one_minus_beta1"]),
         (25, ["lr", "one_minus_beta1"]),
         (26, ["lr", "one_minus_beta1", "epsilon"]),
-        (99, ["lr", "one_minus_beta1", "epsilon"]),
-        (100, ["lr", "one_minus_beta1", "epsilon", "one_minus_beta2"]),
+        (49, ["lr", "one_minus_beta1", "epsilon"]),
+        (50, ["lr", "one_minus_beta1", "epsilon", "one_minus_beta2"]),
     ],
 )
 def test_adam_is_searched_by_the_budget_of_trials(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..analysis.design.effort import TRIALS_PER_DIMENSION
 from ..domain import Domain
 from ..errors import StudyError
 from ..space import SearchSpace
-
-TRIALS_PER_DIMENSION = 10  # playbook D6: "about 10 per dimension"
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,10 @@ Source: Google's Deep Learning Tuning Playbook. Momentum and betas are searched 
 
 from __future__ import annotations
 
+from ..analysis.design.effort import FROM_BETA1, FROM_BETA2, FROM_EPSILON
 from ..domain import Belief, Float
 from ..space import SearchSpace
 from .entry import Entry, check_trials, space_of
-
-# Trials from which each is worth searching. "Substantially more than 25" is taken as
-# 100: again as many for each of four hyperparameters.
-FROM_BETA1, FROM_EPSILON, FROM_BETA2 = 10, 26, 100
 
 ADAM_RATE = Entry(
     "lr",
@@ -36,7 +33,7 @@ EPSILON = Entry(
 BETA2 = Entry(
     "one_minus_beta2",
     Float(1e-4, 1e-1, log=True, belief=Belief(1e-3)),
-    "with 100 trials and more: beta2 from 0.9 to 0.9999, 0.999 by default",
+    "from 50 trials on: beta2 from 0.9 to 0.9999, 0.999 by default",
 )
 DECOUPLED_DECAY = Entry(
     "weight_decay",
@@ -68,7 +65,7 @@ def adam(trials: int | None = None) -> SearchSpace:
     """Adam: what is worth searching with this many trials; all of it without.
 
     Below 10 trials the learning rate, from 10 on beta1 too, above 25 also epsilon, from
-    100 on also beta2 (playbook D7).
+    50 on also beta2 (playbook D7).
 
     >>> import danlu
     >>> [list(danlu.presets.adam(trials).domains) for trials in (9, 25)]

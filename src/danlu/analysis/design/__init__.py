@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from ...study import Study
 from ..base import Finding
-from . import effort, length, roles, scale
+from . import effort, length, question, roles, scale
 
 _RULES = (
+    question.several_questions,
+    question.unmarked_question,
     length.step_count,
+    length.data_amount,
     length.batch_size,
     roles.scientific_optimizer,
     roles.fixed_optimizer,
@@ -19,9 +22,15 @@ _RULES = (
     roles.shared_optimizer,
     scale.linear_scale,
     scale.log_dropout,
+    scale.momentum_scale,
+    scale.impossible_range,
+    scale.unusual_range,
+    effort.adam_budget,
     effort.lost_arms,
     effort.too_few_trials,
     roles.fixed_limits,
+    question.learning_comparison,
+    question.schedule_first,
     length.cut_schedule,
 )
 

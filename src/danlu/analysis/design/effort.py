@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...domain import Float
 from ...space import SearchSpace
 from ...study import TRIALS_PER_ARM, Study
 from ..base import Finding, Level
-from ..sentence import listed
-from .names import is_single
+from ..sentence import listed, subject
+from .names import COMPLEMENT_OF, EPSILON, fits, is_single, varied_dimensions
 
 TRIALS_PER_DIMENSION = 10  # playbook D6: "about 10 per dimension and arm"
+# Trials from which each of Adam's is worth searching (playbook D7). "Substantially more
+# than 25" is taken as twice as many.
+FROM_BETA1, FROM_EPSILON, FROM_BETA2 = 10, 26, 50
+_ADAM = (  # name, trials, default
+    (rf"{COMPLEMENT_OF}beta_?1", FROM_BETA1, 0.1),
+    (rf"{COMPLEMENT_OF}beta_?2", FROM_BETA2, 1e-3),
+    (r"((?!one_|1_)\w+_)?beta_?1", FROM_BETA1, 0.9),
+    (r"((?!one_|1_)\w+_)?beta_?2", FROM_BETA2, 0.999),
+    (EPSILON, FROM_EPSILON, 1e-8),
+)
 MOST_ARMS = 256  # arms are counted up to here
 
 
@@ -28,6 +39,35 @@ def lost_arms(study: Study) -> Finding | None:
         "them all, and none is searched by itself.",
         f"Plan at least {need} trials, or compare fewer values.",
         {"arms": len(counted), "trials": study.trials, "change": {"trials": need}},
+    )
+
+
+def adam_budget(study: Study) -> Finding | None:
+    """D7: what is worth searching of Adam depends on the number of trials."""
+    own = study.trials // len(study.arms)
+    early = [
+        (dimension.path, dimension.domain, least, usual)
+        for dimension in varied_dimensions(study)
+        for pattern, least, usual in _ADAM
+        if fits(dimension.name, pattern) and own < least
+    ]
+    if not early:
+        return None
+    paths = [path for path, *_ in early]
+    needs = [f"{path} from {least}" for path, _, least, _ in early]
+    change = {
+        path: {"fixed": usual}
+        for path, domain, _, usual in early
+        if isinstance(domain, Float) and domain.low <= usual <= domain.high
+    }
+    each = " in each arm" if len(study.arms) > 1 else ""
+    return Finding(
+        "adam-budget",
+        Level.NOTICE,
+        f"With {own} trials{each}, {subject(paths)} searched at the expense of what "
+        f"matters more: {listed(needs)} trials on.",
+        f"Leave {listed(paths)} at the default.",
+        {"paths": paths, **({"change": {"space": change}} if change else {})},
     )
 
 

@@ -9,6 +9,7 @@ from ...study import Study
 from ..base import Finding, Level
 from ..sentence import listed
 from .names import (
+    AMOUNT,
     BATCH,
     LENGTH,
     SCHEDULE,
@@ -49,6 +50,22 @@ def batch_size(study: Study) -> Finding | None:
         "training and is never tuned for validation error, since with the other "
         "hyperparameters tuned again any size can reach the same error.",
         "Fix it at the largest size that still raises examples per second.",
+        {"paths": paths},
+    )
+
+
+def data_amount(study: Study) -> Finding | None:
+    """D10: less data is for speed; as a hyperparameter, more of it always wins."""
+    paths = paths_of(varied_dimensions(study), AMOUNT)
+    if not paths or any(study.role(path) == "scientific" for path in paths):
+        return None
+    return Finding(
+        "data-amount",
+        Level.WARNING,
+        f"The search space varies {listed(paths)}, how much there is to learn from: "
+        "more data nearly always looks better, so the search learns only that.",
+        "Fix it: first at a stratified part on which a trial takes minutes, then, in a "
+        "smaller space, at all of the data.",
         {"paths": paths},
     )
 

@@ -10,7 +10,8 @@ from ...space import Dimension
 from ...study import Study
 
 RATE = r"(\w+_)?(lr|learning_rate)(_(init|max|peak|base))?"
-COMPLEMENT = r"(one|1)_minus_\w+"
+COMPLEMENT_OF = r"(one|1)_minus_"
+COMPLEMENT = rf"{COMPLEMENT_OF}\w+"
 MOMENTUM = r"(\w+_)?(momentum|beta_?[12])"
 EPSILON = r"(\w+_)?(eps|epsilon)"
 OPTIMIZER = rf"{RATE}|{COMPLEMENT}|(\w+_)?(momentum|betas?_?\d?|eps|epsilon)|rho"
@@ -29,6 +30,10 @@ SCHEDULE = r"(\w+_)?(schedule|scheduler|decay|annealing)(_(type|name|kind))?"
 # Not exponential or stepped: these do not depend on how long the training is.
 TO_THE_END = r"cosine\w*|linear\w*|one_?cycle|1_?cycle|poly\w*|wsd|trapezoid\w*"
 CHOOSER = r"opt|optim|optimi[sz]er"
+AMOUNT = (
+    r"(train_|training_)?(data|dataset|subset|sample)_?(fraction|share|size|percent)"
+)
+SMOOTHING = r"(label_)?smoothing"
 
 
 def varied_dimensions(study: Study) -> list[Dimension]:
