@@ -42,6 +42,7 @@ LAYERS = {
     "analysis.surface": 1,
     "analysis.widen": 1,
     "analysis.edges": 2,
+    "analysis.compared": 2,
     "analysis.splits": 1,
     "analysis.groups": 2,
     "analysis.schedule": 2,

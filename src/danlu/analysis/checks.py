@@ -19,6 +19,7 @@ from .coverage import coverage
 from .edge_of_stability import edge_of_stability
 from .improving import still_improving
 from .infeasible import infeasible
+from .isolation import isolation
 from .noise import noise
 from .overfitting import overfitting
 from .rising import training_rises
@@ -31,6 +32,7 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
+    "isolation": isolation,
     "coverage": coverage,
     "infeasible": infeasible,
     "edge-of-stability": edge_of_stability,

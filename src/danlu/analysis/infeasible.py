@@ -46,7 +46,7 @@ def infeasible(study: Study, history: History) -> tuple[Finding, ...]:
     >>> trials = [trial(k) for k in range(20)]
     >>> history = danlu.History(space, study.objective, trials)
     >>> infeasible(study, history)[0].evidence["where"]
-    'lr above 0.12'
+    'lr above 0.113'
     """
     trials, points, losses = history.searched()
     marks = ~np.isfinite(losses)
