@@ -22,6 +22,7 @@ from .infeasible import infeasible
 from .isolation import isolation
 from .noise import noise
 from .overfitting import overfitting
+from .periodic import periodicity
 from .rising import training_rises
 from .saturated import saturation
 from .step_budget import step_budget
@@ -39,6 +40,7 @@ CHECKS: Mapping[str, Check] = {
     "boundary": boundary,
     "noise": noise,
     "training-rises": training_rises,
+    "periodic": periodicity,
     "overfitting": overfitting,
     "still-improving": still_improving,
     "step-variance": step_variance,
