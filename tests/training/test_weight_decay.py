@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_sgdw_goes_on_from_its_state() -> None:
 @pytest.mark.parametrize(
     "settings", [{"lr": -1}, {"lr": 1, "momentum": -0.1}, {"weight_decay": -1}]
 )
-def test_sgdw_refuses_negative_settings(settings: dict[str, float]) -> None:
+def test_sgdw_refuses_negative_settings(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="at least 0"):
         SGDW([nn.Parameter(torch.ones(1))], **settings)
 

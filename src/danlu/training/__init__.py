@@ -6,52 +6,155 @@ The names are loaded when they are first used.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .averaging import WeightAverage
+    from .clipping import check_clipping, clip_by_norm, clip_by_value, clip_threshold
+    from .drawing import schedule_svg, schedule_text
+    from .finding import Finding
+    from .gradient_findings import LayerGradients
+    from .gradient_monitor import GradientMonitor
+    from .groups import decay_groups, layer_groups, uncovered
+    from .joined import Joined
+    from .norm_statistics import reestimate_norms
+    from .norms import GradientNorms, gradient_norms
+    from .optimizers import build_optimizer
+    from .schedule_audit import audit, audit_scheduler
+    from .schedules import (
+        Constant,
+        Cosine,
+        Exponential,
+        Hold,
+        Linear,
+        Pieces,
+        Polynomial,
+        Restarts,
+        Schedule,
+        ScheduleEnd,
+        Step,
+        Triangular,
+        Warmup,
+        exp_range,
+        one_cycle,
+        one_cycle_momentum,
+        one_cycle_three_phase,
+        triangular2,
+        warmup_stable_decay,
+    )
+    from .sgdw import SGDW
+    from .stepping import Update, take_step
+    from .tracks import ScheduleLR, Tracks
+    from .unwrapping import unwrapped
+    from .weight_decay import NormalizedDecay, normalized_decay, restart_tracks
 
 _HOMES = {
-    "schedules": [
-        "Schedule",
-        "Constant",
-        "Linear",
-        "Cosine",
-        "Polynomial",
-        "Exponential",
-        "Step",
-        "Triangular",
-        "triangular2",
-        "exp_range",
-        "Restarts",
-        "Pieces",
-        "one_cycle",
-        "one_cycle_momentum",
-        "one_cycle_three_phase",
-        "warmup_stable_decay",
-        "Warmup",
-        "Hold",
-        "ScheduleEnd",
-    ],
-    "tracks": ["Tracks", "ScheduleLR"],
-    "schedule_audit": ["audit", "audit_scheduler"],
-    "drawing": ["schedule_text", "schedule_svg"],
-    "optimizers": ["build_optimizer"],
-    "groups": ["decay_groups", "layer_groups", "uncovered"],
-    "sgdw": ["SGDW"],
-    "joined": ["Joined"],
-    "weight_decay": ["normalized_decay", "NormalizedDecay", "restart_tracks"],
-    "averaging": ["WeightAverage"],
-    "norm_statistics": ["reestimate_norms"],
-    "unwrapping": ["unwrapped"],
-    "finding": ["Finding"],
+    "Schedule": "schedules",
+    "Constant": "schedules",
+    "Linear": "schedules",
+    "Cosine": "schedules",
+    "Polynomial": "schedules",
+    "Exponential": "schedules",
+    "Step": "schedules",
+    "Triangular": "schedules",
+    "triangular2": "schedules",
+    "exp_range": "schedules",
+    "Restarts": "schedules",
+    "Pieces": "schedules",
+    "one_cycle": "schedules",
+    "one_cycle_momentum": "schedules",
+    "one_cycle_three_phase": "schedules",
+    "warmup_stable_decay": "schedules",
+    "Warmup": "schedules",
+    "Hold": "schedules",
+    "ScheduleEnd": "schedules",
+    "Tracks": "tracks",
+    "ScheduleLR": "tracks",
+    "audit": "schedule_audit",
+    "audit_scheduler": "schedule_audit",
+    "schedule_text": "drawing",
+    "schedule_svg": "drawing",
+    "build_optimizer": "optimizers",
+    "decay_groups": "groups",
+    "layer_groups": "groups",
+    "uncovered": "groups",
+    "SGDW": "sgdw",
+    "Joined": "joined",
+    "normalized_decay": "weight_decay",
+    "NormalizedDecay": "weight_decay",
+    "restart_tracks": "weight_decay",
+    "take_step": "stepping",
+    "Update": "stepping",
+    "gradient_norms": "norms",
+    "GradientNorms": "norms",
+    "clip_by_norm": "clipping",
+    "clip_by_value": "clipping",
+    "clip_threshold": "clipping",
+    "check_clipping": "clipping",
+    "GradientMonitor": "gradient_monitor",
+    "LayerGradients": "gradient_findings",
+    "WeightAverage": "averaging",
+    "reestimate_norms": "norm_statistics",
+    "unwrapped": "unwrapping",
+    "Finding": "finding",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = list(_HOME_OF)
+__all__ = [  # noqa: RUF022  # the order in which you meet them
+    "Schedule",
+    "Constant",
+    "Linear",
+    "Cosine",
+    "Polynomial",
+    "Exponential",
+    "Step",
+    "Triangular",
+    "triangular2",
+    "exp_range",
+    "Restarts",
+    "Pieces",
+    "one_cycle",
+    "one_cycle_momentum",
+    "one_cycle_three_phase",
+    "warmup_stable_decay",
+    "Warmup",
+    "Hold",
+    "ScheduleEnd",
+    "Tracks",
+    "ScheduleLR",
+    "audit",
+    "audit_scheduler",
+    "schedule_text",
+    "schedule_svg",
+    "build_optimizer",
+    "decay_groups",
+    "layer_groups",
+    "uncovered",
+    "SGDW",
+    "Joined",
+    "normalized_decay",
+    "NormalizedDecay",
+    "restart_tracks",
+    "take_step",
+    "Update",
+    "gradient_norms",
+    "GradientNorms",
+    "clip_by_norm",
+    "clip_by_value",
+    "clip_threshold",
+    "check_clipping",
+    "GradientMonitor",
+    "LayerGradients",
+    "WeightAverage",
+    "reestimate_norms",
+    "unwrapped",
+    "Finding",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _HOMES:
         raise AttributeError(f"module 'danlu.training' has no attribute {name!r}")
-    home = importlib.import_module(f".{_HOME_OF[name]}", __name__)
+    home = importlib.import_module(f".{_HOMES[name]}", __name__)
     value = getattr(home, name)
     globals()[name] = value
     return value

@@ -1,0 +1,68 @@
+"""Norms of all gradients in one pass, for clipping, watching and logging alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+LOW_PRECISION = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class GradientNorms:
+    """The norm of each gradient, `each` of shape (n,), and of all of them together.
+
+    They lie on the device until `values` brings them over in one transfer.
+    """
+
+    parameters: Sequence[torch.Tensor]
+    each: torch.Tensor
+    total: torch.Tensor
+
+    @property
+    def gradients(self) -> list[torch.Tensor]:
+        """The gradients that were measured."""
+        return [p.grad for p in self.parameters]
+
+    def values(self) -> list[float]:
+        """The norm of each gradient, and at the end that of all."""
+        both: list[float] = torch.cat([self.each, self.total.reshape(1)]).tolist()
+        return both
+
+
+def gradient_norms(parameters: Iterable[torch.Tensor]) -> GradientNorms:
+    """The 2-norms of the gradients that `parameters` have now.
+
+    Under fp16 with a scaler, unscale the gradients first (`take_step` does).
+
+    >>> import torch
+    >>> from danlu import training
+    >>> weights = [torch.zeros(2, requires_grad=True), torch.zeros(1)]
+    >>> weights[0].grad = torch.tensor([3.0, 4.0])
+    >>> training.gradient_norms(weights).values()
+    [5.0, 5.0]
+    """
+    held = [p for p in parameters if p.grad is not None]
+    if not held:
+        return GradientNorms((), torch.zeros(0), torch.zeros(()))
+    with torch.no_grad():
+        norms = _norms([p.grad for p in held])
+        device = norms[0].device
+        each = torch.stack([norm.to(device) for norm in norms])
+        total = torch.linalg.vector_norm(each)
+    return GradientNorms(held, each, total)
+
+
+def _norms(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+    dense = [_dense(gradient) for gradient in gradients]
+    norms: list[torch.Tensor] = list(torch._foreach_norm(dense))
+    return norms
+
+
+def _dense(gradient: torch.Tensor) -> torch.Tensor:
+    """What has the same norm: rows that are stored, and more than 16 bits."""
+    if gradient.is_sparse:
+        gradient = gradient.coalesce().values()
+    return gradient.float() if gradient.dtype in LOW_PRECISION else gradient
