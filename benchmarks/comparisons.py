@@ -18,7 +18,7 @@ MARGINS: Mapping[str, float] = {"edge": 0.2, "near": 0.5, "far": 1.0}
 NEAR, FAR = 0.1, 0.5
 CONFIDENCE = 0.5  # the default of a belief
 EARLIER = 50  # random trials of an earlier study
-PAIRS = 3  # tasks of a folder that learn from one another
+PAIRS = 3  # tasks of `dev_core` that learn from one another; of `dev_in` all do
 LONG, SHORT = (10, 25, 50, 100), (10, 25, 50)  # trials after which regret is taken
 
 
@@ -77,9 +77,9 @@ def _slots(bench: Path | None) -> Iterator[Setting]:
 def _believed() -> Iterator[Setting]:
     for instance in INSTANCES:
         task = smooth(instance)
-        wrong = _centers(instance, FAR)
+        wrong = centers_of(instance, FAR)
         yield Setting("none", task)
-        yield Setting("good", believing(task, _centers(instance, NEAR), CONFIDENCE))
+        yield Setting("good", believing(task, centers_of(instance, NEAR), CONFIDENCE))
         yield Setting("wrong lr", believing(task, {"lr": wrong["lr"]}, CONFIDENCE))
         yield Setting("wrong", believing(task, wrong, CONFIDENCE))
 
@@ -87,20 +87,23 @@ def _believed() -> Iterator[Setting]:
 def _transferred(bench: Path | None) -> Iterator[Setting]:
     for instance in INSTANCES:
         task = smooth(instance)
-        near, far = (_centers(instance, distance) for distance in (NEAR, FAR))
+        near, far = (centers_of(instance, distance) for distance in (NEAR, FAR))
         yield Setting("none", task)
         yield Setting("near", after(task, moved(instance, near), EARLIER))
         changed = moved(instance, near, changed=True)
         yield Setting("changed space", after(task, changed, EARLIER))
         yield Setting("opposite", after(task, moved(instance, far), EARLIER))
-    theirs = from_folder(bench, "dev_core") if bench else []
-    tasks = [task for task in theirs if task.family == "lcbench"]
-    for number, task in enumerate(tasks[:PAIRS]):
-        yield Setting("none", task)
-        yield Setting("another set", after(task, tasks[number - 1], EARLIER))
+    core, inner = (
+        from_folder(bench, names) if bench else [] for names in ("dev_core", "dev_in")
+    )
+    recorded = [task for task in core if task.family == "lcbench"][:PAIRS]
+    for tasks in (recorded, inner):
+        for number, task in enumerate(tasks):
+            yield Setting("none", task)
+            yield Setting("another set", after(task, tasks[number - 1], EARLIER))
 
 
-def _centers(instance: int, distance: float) -> dict[str, Any]:
+def centers_of(instance: int, distance: float) -> dict[str, Any]:
     """Values that are so far from the optimum of `smooth(instance)`, all of them."""
     best = optimum(instance)
     return {

@@ -8,6 +8,9 @@ over. Each worker trains one trial at a time and asks for the next as soon as it
 free; how long a step of a trial takes is drawn from the seed. What counts is the best
 model seen so far, after any number of steps.
 
+With `--beliefs` the generated trainings are there thrice: without beliefs, with right
+ones and with wrong ones.
+
 The tables: regret after 5, 10, 25 and 50 full trainings; what more workers cost, at the
 same number of steps; and how much sooner than `gp+full` with one worker a method is
 where that one is after 50. Each run is one line of `--results`; runs that are there are
@@ -25,16 +28,18 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .asks import THREADS
+from .comparisons import CONFIDENCE, FAR, NEAR, centers_of
 from .regret import read
 from .scores import Array, Scores, interval_of, scores, text
 from .speaker import DURATION_SD, Speaker
+from .task import believing_space
 from .trainings import Training, from_folder, learning
 
 MARKS = (5, 10, 25, 50)  # full trainings after which regret is taken
@@ -222,6 +227,15 @@ def _sooner(found: dict[tuple[str, str], Array], own: Scores) -> Iterator[str]:
     yield "\n".join(lines)
 
 
+def believed() -> Iterator[Training]:
+    """The generated trainings with beliefs near the best params, and far from them."""
+    for name, distance in (("right", NEAR), ("wrong", FAR)):
+        for instance in INSTANCES:
+            own, centers = learning(instance), centers_of(instance, distance)
+            space = believing_space(own.space, centers, CONFIDENCE)
+            yield replace(own, name=f"learning_{name}:{instance}", space=space)
+
+
 def _json(loss: float) -> float | None:
     return loss if math.isfinite(loss) else None
 
@@ -242,6 +256,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=MARKS[-1], help="full trainings")
     parser.add_argument("--bench", type=Path, help="a folder of tasks, see trainings")
     parser.add_argument("--task", default="", help="tasks whose name begins with this")
+    parser.add_argument("--beliefs", action="store_true", help="right and wrong ones")
     parser.add_argument("--seeds", default="0-4", help="FIRST-LAST")
     parser.add_argument("--minutes", type=float, default=1e6, help="no run after this")
     parser.add_argument("--results", type=Path, default=Path("fidelity.jsonl"))
@@ -294,6 +309,7 @@ def main(words: Sequence[str] | None = None) -> None:
     os.environ.update(dict.fromkeys(THREADS, "1"))
     every = from_folder(arguments.bench, "dev_mf") if arguments.bench else []
     every += [learning(instance) for instance in INSTANCES]
+    every += list(believed()) if arguments.beliefs else []
     chosen = [one for one in every if one.name.startswith(arguments.task)]
     methods = arguments.method or ["auto+auto", "gp+full"]
     workers = [int(count) for count in arguments.workers.split(",")]

@@ -126,7 +126,7 @@ class Run:
         if suggestion is None:
             rng = trial_rng(self._study, number)
             known = self.history()
-            seen = leveled(known, self._scheduler.rungs(known))
+            seen = leveled(known, self._scheduler.rungs(known), start.budget)
             suggestion = self._sampler.ask(seen, rng)
         if suggestion is None:
             raise RuntimeError(f"{self._sampler} has nothing left after {number} asks")

@@ -104,12 +104,18 @@ def random_params(space: Sequence[Entry], rng: Generator) -> dict[str, Any]:
 
 def believing(task: Task, centers: Params, confidence: float) -> Task:
     """The task with a belief in each of the `centers`."""
+    return replace(task, space=believing_space(task.space, centers, confidence))
+
+
+def believing_space(
+    space: Sequence[Entry], centers: Params, confidence: float
+) -> list[Entry]:
+    """The space with a belief in each of the `centers`."""
     beliefs = {
         name: {"center": center, "confidence": confidence}
         for name, center in centers.items()
     }
-    space = [{**one, "belief": beliefs.get(one["name"])} for one in task.space]
-    return replace(task, space=space)
+    return [{**one, "belief": beliefs.get(one["name"])} for one in space]
 
 
 def after(task: Task, before: Task, trials: int) -> Task:
@@ -123,12 +129,13 @@ def after(task: Task, before: Task, trials: int) -> Task:
 def from_folder(folder: Path, names: str) -> list[Task]:
     """The tasks of a benchmark folder, by the name of a list in its `splits.json`.
 
+    None if there is no such list.
     Its `tasks.py` has `get_task(name)` with `space`, `stats` and `evaluate`.
     """
     sys.path.insert(0, str(folder))
     theirs = import_module("tasks")
-    listed = json.loads((folder / "splits.json").read_text("utf-8"))[names]
-    return [_adapted(theirs.get_task(name)) for name in listed]
+    lists = json.loads((folder / "splits.json").read_text("utf-8"))
+    return [_adapted(theirs.get_task(name)) for name in lists.get(names, [])]
 
 
 def _adapted(theirs: Any) -> Task:

@@ -277,7 +277,7 @@ class Asker:
         arm = None if arms == 1 else index % arms
         for _ in range(MOST_ASKS):
             known = memory.arm_history(arm, position=index // arms)
-            history = leveled(known, self.scheduler.rungs(known))
+            history = leveled(known, self.scheduler.rungs(known), start.budget)
             rng = trial_rng(memory.study, reserved.number)
             suggestion = self.sampler.ask(history, rng)
             if suggestion is None or not self.sampler.adaptive:

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .domain import Choice, Domain
-from .space import Array, SearchSpace
+from .domain import Belief, Choice, Domain, Value
+from .space import Array, Params, SearchSpace, path_of
 
 # Standard deviation in the unit cube: two thirds of what lies around the center is
 # within a tenth of the range, which is what "about this large" means for a range of
@@ -133,6 +133,21 @@ def without_beliefs(space: SearchSpace) -> SearchSpace:
     return SearchSpace(_without(space.domains), space.fixed, space.pinned)
 
 
+def centered(space: SearchSpace, params: Params) -> SearchSpace:
+    """The same space, of which is believed that the best lies around `params`.
+
+    They are inside the space; of hyperparameters that they do not have, nothing is
+    believed.
+
+    >>> import danlu
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> centered(space, {"x": 0.25}).domains["x"].belief
+    Belief(center=0.25, confidence=0.5)
+    """
+    domains = _centered(space.domains, space.by_path(params))
+    return SearchSpace(domains, space.fixed, space.pinned)
+
+
 def _without(domains: Mapping[str, Domain]) -> dict[str, Domain]:
     """The domains without their beliefs, those under options too."""
     plain: dict[str, Domain] = {}
@@ -142,6 +157,27 @@ def _without(domains: Mapping[str, Domain]) -> dict[str, Domain]:
             domain = replace(domain, branches=own)
         plain[name] = replace(domain, belief=None)
     return plain
+
+
+def _centered(
+    domains: Mapping[str, Domain],
+    values: Mapping[str, Value],
+    parent: str | None = None,
+    option: Value = None,
+) -> dict[str, Domain]:
+    """The domains with beliefs in the values by path, those under options too."""
+    believed: dict[str, Domain] = {}
+    for name, domain in domains.items():
+        path = path_of(parent, option, name)
+        if isinstance(domain, Choice):
+            own = {
+                choice: _centered(under, values, path, choice)
+                for choice, under in domain.branches.items()
+            }
+            domain = replace(domain, branches=own)
+        belief = Belief(values[path]) if path in values else None
+        believed[name] = replace(domain, belief=belief)
+    return believed
 
 
 def _believed_columns(space: SearchSpace) -> list[tuple[int, Domain]]:

@@ -104,7 +104,9 @@ class History:
     is the length of a full training, `planned` the number of search trials that there
     will be in all, None when unknown. `constraints` are the limits that trials must
     keep to, `earlier` the studies that this one learns from. With a `level`, samplers
-    see the losses that trials had at that step (see `level.leveled`).
+    see the losses that trials had at that step (see `level.leveled`). `rungs` are the
+    steps at which trials are compared, lowest first, and `budget` is the one that the
+    trial which a sampler is asked for runs to first.
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -126,6 +128,8 @@ class History:
     earlier: tuple[History, ...] = ()
     planned: int | None = None
     level: int | None = None
+    rungs: tuple[int, ...] = ()
+    budget: int | None = None
 
     def loss(self, trial: Trial, at: int | None = None) -> float | None:
         """The trial's loss, or its loss up to step `at`; None where it has none."""

@@ -19,8 +19,12 @@ from .history import History
 LEAST_LOSSES = 10
 
 
-def leveled(history: History, rungs: Sequence[int]) -> History:
+def leveled(
+    history: History, rungs: Sequence[int], budget: int | None = None
+) -> History:
     """The history as a sampler sees it when trials are compared at `rungs`.
+
+    It is asked for a trial that runs to the step `budget` first.
 
     Its level is the highest rung with a loss of at least d + 3 trials, for which the
     paper writes N_min + 2 with N_min = d + 1, and of 10; the lowest rung before there
@@ -40,9 +44,10 @@ def leveled(history: History, rungs: Sequence[int]) -> History:
     """
     if not rungs:
         return history
+    history = replace(history, rungs=tuple(sorted(rungs)), budget=budget)
     least = max(len(history.space) + 1 + 2, LEAST_LOSSES)
-    for rung in sorted(rungs, reverse=True):
+    for rung in reversed(history.rungs):
         at_rung = replace(history, level=rung)
         if np.isfinite(at_rung.observed()[1]).sum() >= least:
             return at_rung
-    return replace(history, level=min(rungs))
+    return replace(history, level=history.rungs[0])

@@ -25,6 +25,7 @@ _SAMPLERS: Mapping[str, type[Sampler]] = {
     "quasi_random": samplers.QuasiRandom,
     "random": samplers.Random,
     "tpe": samplers.TPE,
+    "prior_band": samplers.PriorBand,
     "cma_es": samplers.CmaEs,
     "grid": samplers.Grid,
     "fixed": samplers.Fixed,
@@ -50,6 +51,8 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
 _RECIPES: Mapping[str, Mapping[str, str]] = {
     "bohb": {"sampler": "tpe", "scheduler": "hyperband"},  # Falkner et al., 2018
     "gp_asha": {"sampler": "gp", "scheduler": "asha"},
+    "prior_band": {"sampler": "prior_band", "scheduler": "hyperband"},  # Mallik, 2023
+    "prior_band_asha": {"sampler": "prior_band", "scheduler": "asha"},
 }
 
 

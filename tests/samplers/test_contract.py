@@ -7,7 +7,17 @@ import pytest
 
 from danlu.domain import Choice, Float, Int
 from danlu.history import History, Metric
-from danlu.samplers import GP, TPE, CmaEs, Fixed, Grid, QuasiRandom, Random, Sampler
+from danlu.samplers import (
+    GP,
+    TPE,
+    CmaEs,
+    Fixed,
+    Grid,
+    PriorBand,
+    QuasiRandom,
+    Random,
+    Sampler,
+)
 from danlu.space import Params, SearchSpace
 from danlu.trial import Curve, State, Trial
 
@@ -46,6 +56,7 @@ def samplers(space: SearchSpace) -> list[Sampler]:
         QuasiRandom(),
         QuasiRandom("halton"),
         CmaEs(),
+        PriorBand(),
         Grid(levels=3),
         Fixed([first_point(space)] * 3),
     ]

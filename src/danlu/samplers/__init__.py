@@ -5,6 +5,7 @@ from .cma_es import CmaEs
 from .fixed import Fixed
 from .gp import GP
 from .grid import Grid
+from .prior_band import PriorBand
 from .quasi_random import QuasiRandom
 from .random import Random
 from .tpe import TPE
@@ -15,6 +16,7 @@ __all__ = [
     "CmaEs",
     "Fixed",
     "Grid",
+    "PriorBand",
     "QuasiRandom",
     "Random",
     "Sampler",
