@@ -11,7 +11,8 @@ from .curve_classes import Flags, Looked, look, rise, unstable
 from .metric_roles import is_training
 
 CHECK = "training-rises"
-SHARE = 0.25  # of the better half, from which on it is not one odd trial
+SHARE = 0.1  # of the trials, from which on it is not an odd one
+LEAST_TRIALS = 3
 
 
 def training_rises(study: Study, history: History) -> tuple[Finding, ...]:
@@ -20,7 +21,7 @@ def training_rises(study: Study, history: History) -> tuple[Finding, ...]:
     A trial's training curve rises when it ends above its lowest level by more than the
     noise of one report, and more than chance. One that rises for a while and comes back
     below, as under a learning rate that is raised, does not. A warning is given when it
-    rises in the best trial, or in a quarter of the better half of the trials. Curves
+    rises in the best trial, or in three trials that are a tenth of all. Curves
     that a single report or a longer setback throws back by a good part of what was
     gained are counted as unstable.
 
@@ -50,13 +51,13 @@ def training_rises(study: Study, history: History) -> tuple[Finding, ...]:
 
 def _found(looked: Looked, name: str, rises: Flags, thrown: Flags) -> Finding:
     share = float(rises.mean())
-    half = rises[: (len(rises) + 1) // 2]
+    several = rises.sum() >= LEAST_TRIALS and share >= SHARE
     evidence: dict[str, Any] = {
         "trials": looked.numbers(rises),
         "share": share,
         "unstable": looked.numbers(thrown),
     }
-    if rises[0] or half.mean() >= SHARE:
+    if rises[0] or several:
         best = (
             f", with the best one, {looked.trials[0].number}, among them"
             if rises[0]
@@ -71,12 +72,12 @@ def _found(looked: Looked, name: str, rises: Flags, thrown: Flags) -> Finding:
             "learning rate, warm-up or gradient clipping.",
             evidence,
         )
-    some = f" It rises in {rises.sum()} others." if rises.any() else ""
+    some = f" It does in {rises.sum()} others." if rises.any() else ""
     shaky = f" {thrown.sum()} curves are thrown back at times." if thrown.any() else ""
     return Finding(
         CHECK,
         Level.OK,
-        f"{name} does not rise for good in the better trials.{some}{shaky}",
+        f"{name} does not rise for good in the best trial, nor in many.{some}{shaky}",
         evidence=evidence,
     )
 
