@@ -4,8 +4,7 @@ import numpy as np
 
 from danlu.domain import Choice, Domain, Float, Int
 from danlu.history import History
-from danlu.narrow import narrowed, region_of
-from danlu.space import SearchSpace
+from danlu.narrow import around, narrowed
 from danlu.study import Study
 from tests.histories import searched
 
@@ -79,10 +78,9 @@ def test_options_that_do_not_matter_all_stay() -> None:
         assert "opt" not in narrowed(study, history)
 
 
-def test_a_region_is_cut_at_the_edges_of_the_range() -> None:
-    space = SearchSpace({"x": Float(0, 1), "opt": Choice(["a", "b"])})
-    around = region_of({"x": 0.05, "opt": "a"}, space, 0.2)
-    assert str(around.domains["x"]) == "0..0.15"
+def test_a_part_of_a_range_is_cut_at_its_edges() -> None:
+    assert around(Float(0, 1), 0.05, 0.2) == {"low": 0.0, "high": 0.15}
+    assert around(Int(1, 9), 9, 0.5) == {"low": 7, "high": 9}
 
 
 def test_no_trial_narrows_nothing() -> None:

@@ -152,8 +152,8 @@ def _changed_domain(domain: Domain, fields: Fields) -> Domain:
 def _of_one_value(domain: Domain, value: Value) -> Domain:
     if isinstance(domain, Choice):
         return _of_options(domain, [domain.admit(value)])
-    own: Any = domain.admit(value)
-    return replace(domain, low=own, high=own, belief=None)
+    own: Any = value  # which may be outside of what was searched
+    return replace(domain, low=own, high=own, log=False, belief=None)
 
 
 def _of_options(choice: Choice, options: Any) -> Choice:

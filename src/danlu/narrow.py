@@ -14,7 +14,7 @@ import numpy as np
 
 from .domain import Choice, Float, Int, Value, same
 from .history import History
-from .space import Array, Dimension, Params, SearchSpace
+from .space import Array, Dimension, SearchSpace
 from .study import Study
 from .trial import Trial
 
@@ -66,26 +66,15 @@ def narrowed(study: Study, history: History) -> dict[str, dict[str, Any]]:
     return changes
 
 
-def region_of(params: Params, space: SearchSpace, share: float) -> SearchSpace:
-    """The space with each number within `share` of its range around `params`.
+def around(domain: Float | Int, value: Value, share: float) -> dict[str, float | int]:
+    """New bounds for a part of a domain's range with `value` in its middle.
 
     >>> import danlu
-    >>> space = danlu.SearchSpace({"lr": danlu.Float(1e-4, 1.0, log=True)})
-    >>> str(region_of({"lr": 0.01}, space, 0.5).domains["lr"])
-    '0.001..0.1 log'
+    >>> around(danlu.Float(1e-4, 1.0, log=True), 0.01, 0.5)
+    {'low': 0.001, 'high': 0.1}
     """
-    from .change import changed_space
-
-    values = space.by_path(params)
-    changes: dict[str, dict[str, Any]] = {}
-    for dimension in space.dimensions:
-        domain = dimension.domain
-        if dimension.path in values and not isinstance(domain, Choice):
-            center = domain.encode(values[dimension.path])  # type: ignore[arg-type]
-            changes[dimension.path] = _bounds(
-                domain, center - share / 2, center + share / 2
-            )
-    return changed_space(space, changes)
+    center = domain.encode(domain.admit(value))  # type: ignore[arg-type]
+    return _bounds(domain, center - share / 2, center + share / 2)
 
 
 def _smaller_range(

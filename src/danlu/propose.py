@@ -78,7 +78,7 @@ def propose(
     >>> next_one.study.name, str(next_one.study.space.domains["lr"])
     ('rates-2', '0.001..10 log')
     """
-    names = _names(study.name, {study.name, *taken})
+    names = free_names(study.name, {study.name, *taken})
     noise = noise_of(history)
     made = []
     for plan in plans(study, history, findings):
@@ -114,8 +114,13 @@ def _is_like(planned: Study, study: Study) -> bool:
     return own == planned
 
 
-def _names(name: str, taken: Collection[str]) -> Iterator[str]:
-    """`digits-2`, `digits-3` ...: names after `name` that no study has."""
+def free_names(name: str, taken: Collection[str]) -> Iterator[str]:
+    """Names after `name` that no study has.
+
+    >>> names = free_names("digits", {"digits-2"})
+    >>> next(names), next(names)
+    ('digits-3', 'digits-4')
+    """
     stem = re.sub(r"-\d+$", "", name)
     number = int(name[len(stem) + 1 :] or 1) if stem != name else 1
     while True:
@@ -168,7 +173,7 @@ def _planned(
         goal=goal_of(plan, study),
         note=f"After {study.name}: {reason_of(plan, study)}",
         learn_from=(*earlier, study.name),
-        baseline=None if best is None else _kept(best.params, made),
+        baseline=None if best is None else kept_baseline(best.params, made),
         seed=study.seed + 1,  # the same one would try the same places of the new cube
     )
     reused = _reused(planned, study, history)
@@ -177,7 +182,7 @@ def _planned(
     return replace(planned, trials=_trials(planned, plan, study, reused)), reused
 
 
-def _kept(params: Params, study: Study) -> Params | None:
+def kept_baseline(params: Params, study: Study) -> Params | None:
     """Earlier params in the space of another study; None where they are not in it."""
     names = {dimension.name for dimension in study.search_space.dimensions}
     own = {n: value for n, value in params.items() if n in names or n in study.fixed}

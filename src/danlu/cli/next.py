@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from .stated import WithProgram
 from .words import plural, quoted, say, show_json
 
 if TYPE_CHECKING:
+    from ..loop import Progress
     from ..project import Project
     from ..propose import Proposal
     from ..study import Study
@@ -55,14 +56,18 @@ def next(
     danlu next digits --run 1
     danlu next digits --write next.yaml
     """
+    from .progress import watcher
+
     with existing(place) as project:
         found = project.study(study)
         proposals = proposed(project, found)
         if path is not None:
-            _write(project, found, chosen(proposals, place_to_run or 1), Path(path))
+            proposal = chosen(proposals, place_to_run or 1)
+            write_planned(project, found, proposal.study, Path(path))
         elif place_to_run is not None:
             proposal = chosen(proposals, place_to_run)
-            return _run(project, found, proposal, ctx.obj, plain=plain, quiet=quiet)
+            watch = watcher(plain=plain, quiet=quiet, verbose=False)
+            return run_planned(project, found, proposal.study, ctx.obj, watch)
         elif as_json:
             show_json("next", {"study": found.name, "next": _json(proposals)})
         else:
@@ -97,19 +102,16 @@ def chosen(proposals: Sequence[Proposal], place: int) -> Proposal:
     return proposals[place - 1]
 
 
-def _run(
+def run_planned(
     project: Project,
     study: Study,
-    proposal: Proposal,
+    planned: Study,
     words: Sequence[str] | None,
-    *,
-    plain: bool,
-    quiet: bool,
+    watch: Callable[[Progress], None],
 ) -> int:
-    """Runs a proposed study as `study` was run, or by the program's `words`."""
+    """Runs a planned study as `study` was run, or by the program's `words`."""
     from ..studyfile import read_program, write_program
     from .programs import executor_of
-    from .progress import watcher
     from .run import run_to_end
 
     program = read_program(launch_path(project, study.name))
@@ -121,18 +123,22 @@ def _run(
             "`-- python train.py {args}`"
         )
     executor = executor_of(program)
-    planned = project.plan(proposal.study)
+    planned = project.plan(planned)
     write_program(program, launch_path(project, planned.name))
     say(f"{planned.name}: {planned.goal}")
-    watch = watcher(plain=plain, quiet=quiet, verbose=False)
     return run_to_end(project, planned, executor, watch)
 
 
-def _write(project: Project, study: Study, proposal: Proposal, path: Path) -> None:
+def write_planned(project: Project, study: Study, planned: Study, path: Path) -> None:
+    """Writes a planned study as a study file that is run as `study` was.
+
+    Raises:
+        StudyError: the file is there already.
+    """
     from ..studyfile import read_program, study_text
 
     program = read_program(launch_path(project, study.name))
-    text = study_text(proposal.study, program, path.parent)
+    text = study_text(planned, program, path.parent)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -166,17 +172,24 @@ def _show(study: Study, proposals: Sequence[Proposal]) -> None:
 
 def cost_text(study: Study, proposal: Proposal) -> str:
     """Trials, the time that they take, and the earlier ones that are used again."""
-    from ..studyfile.quantities import duration_text
-
     trials = proposal.study.trials
     if proposal.study.name == study.name:
         trials -= study.trials
-    text = plural(trials, "trial")
-    if proposal.seconds is not None:
-        text += f", about {duration_text(proposal.seconds)} in one slot"
+    text = plural(trials, "trial") + time_text(proposal.seconds)
     if proposal.reused:
         text += f"; {plural(proposal.reused, 'earlier trial')} learned from"
     return text
+
+
+def time_text(seconds: float | None) -> str:
+    """How long trials take, to be added to how many there are.
+
+    >>> time_text(90.0), time_text(None)
+    (', about 1m 30s in one slot', '')
+    """
+    from ..studyfile.quantities import duration_text
+
+    return "" if seconds is None else f", about {duration_text(seconds)} in one slot"
 
 
 def _wrapped(label: str, text: str) -> str:
