@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ ONE_SIDED = 2.326  # standard normal quantile of 99 %
 EQUIVALENT = 1.645  # and of 95 %
 
 Flags = NDArray[np.bool_]
+
+_LOOKED: WeakKeyDictionary[History, tuple[Sequence[Trial], Looked]]
+_LOOKED = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,18 +105,27 @@ class Looked:
         return found
 
 
-def look(history: History, most: int | None = None) -> Looked:
-    """The curves of the `most` best trials (all without it) trained to their end.
+def look(history: History) -> Looked:
+    """The curves of the search trials that were trained to their end.
 
     When the study's metric is itself a training one, no training metric stands beside
-    it.
+    it. Checks that look at one history share what is found, until a trial changes.
     """
-    metric = history.metric
-    ranked = [trial for trial in history.ranked() if trial.kind.judged]
-    end = WHOLE * max((trial.step for trial in ranked), default=0)
+    ranked = history.ranked()  # the same tuple as long as no trial has changed
+    known = _LOOKED.get(history)
+    if known is None or known[0] is not ranked:
+        known = _LOOKED[history] = ranked, _looked(history.metric, ranked)
+    return known[1]
+
+
+def _looked(metric: Metric, ranked: Sequence[Trial]) -> Looked:
+    searched = [trial for trial in ranked if trial.kind.judged]
+    end = WHOLE * max((trial.step for trial in searched), default=0)
     whole = [
-        trial for trial in ranked if trial.state is State.COMPLETED or trial.step >= end
-    ][:most]
+        trial
+        for trial in searched
+        if trial.state is State.COMPLETED or trial.step >= end
+    ]
     own = training_metric(whole, metric)
     if is_training(metric.name, {name for t in whole[:1] for name in t.curves}):
         own = None
