@@ -92,6 +92,8 @@ LAYERS = {
     "narrow": 4,
     "plans": 4,
     "propose": 4,
+    "carry": 4,
+    "autopilot": 4,
     "longer": 4,
     "extend": 4,
     "worth": 4,

@@ -15,7 +15,7 @@ from .decision import Decision, NextStudy, Ruling
 from .decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
-from .folders import folder_beside, folder_name
+from .folders import LAUNCH, folder_beside, folder_name
 from .history import History
 from .jsontext import is_writable, shown
 from .loop import Loop, Progress
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .client import LiveTrial
     from .decide import Terms
     from .executors.limits import Limits
+    from .log import Entry
 
 DEFAULT = ".danlu/danlu.db"
 
@@ -195,6 +196,18 @@ class Project:
         _, memory = self._found(study)
         return outside.added(memory, self._storage, params, kind)
 
+    def carry(self, study: Study | str, earlier: Study | str) -> int:
+        """How many trials of an `earlier` study were taken over into `study`.
+
+        Those count as its own whose params its space holds, with the same fixed values;
+        nothing is trained again. Asking twice takes none over twice.
+        """
+        from .carry import carry
+
+        _, memory = self._found(study)
+        name = self._found(earlier)[0].name
+        return carry(memory, self._storage, name, self.history(name))
+
     def requeue(self, study: Study | str, number: int) -> Trial:
         """The ended trial `number`, put back in the queue to be run again.
 
@@ -323,6 +336,22 @@ class Project:
         """
         ids = {record.name: record.id for record in self._storage.studies()}
         return self._decisions.rollback(why, ids)
+
+    def log(self) -> tuple[Entry, ...]:
+        """Each study in one row, oldest first: what it asked, and what came of it."""
+        from .log import entry
+        from .studyfile import read_program
+
+        return tuple(
+            entry(
+                study,
+                self.history(study),
+                decisions=self._decisions.about(study.name),
+                program=read_program(self.trial_folder(study, 0).parent / LAUNCH),
+                notes=[note.text for note in self.notes(study)],
+            )
+            for study in self.studies()
+        )
 
     def trial_folder(self, study: Study | str, number: int) -> Path:
         """Where the trial `number` keeps its files."""

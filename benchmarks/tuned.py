@@ -1,0 +1,228 @@
+"""Whole tunings: `danlu tune` beside Optuna's TPE with its median pruner.
+
+python -m benchmarks.tuned --data FOLDER --seeds 0-9
+python -m benchmarks.tuned --only digits --side danlu --seeds 0-4
+
+Both sides may train the same number of steps: what danlu spends on confirmation is part
+of it. What each ends with is trained again on the same five fresh seeds: the mean of
+the validation error (best over the steps, as both sides choose it) and of the test
+error of the same weights. Each run is one line of `--results`; runs that are there are
+not done again. The table goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import danlu
+
+from .asks import THREADS
+from .workloads import Params, Workload, workloads
+
+TRAININGS = 50  # full trainings that each side may spend
+RETRAINED = 5  # fresh seeds of what each side ends with
+FRESH = 10**6  # where the fresh seeds begin: no search uses them
+KEY = ("workload", "side", "seed")
+Record = dict[str, Any]
+
+
+def by_danlu(workload: Workload, seed: int, epochs: int) -> tuple[Params, int]:
+    """The params that `danlu.tune` adopts, and the epochs that it trained."""
+    from danlu.autopilot import Budget, tune
+
+    trained = 0
+
+    def train(trial: danlu.client.LiveTrial) -> None:
+        nonlocal trained
+
+        def report(epoch: int, measured: Mapping[str, float]) -> bool:
+            nonlocal trained
+            trained += 1
+            return trial.report(epoch, **measured)
+
+        workload.train(dict(trial.params), trial.seed, report)
+
+    study = danlu.Study(
+        workload.name,
+        "Which params train best?",
+        "val_error",
+        workload.space,
+        trials=1,
+        max_steps=workload.epochs,
+        seed=seed,
+    )
+    with danlu.open(":memory:") as project:
+
+        def run(own: danlu.Study) -> danlu.History:
+            return project.run(own, danlu.executors.Inline(train))
+
+        budget = Budget(epochs / workload.epochs)
+        decision = tune(project, study, run, budget).decision
+    assert decision is not None
+    return decision.params, trained
+
+
+def by_optuna(workload: Workload, seed: int, epochs: int) -> tuple[Params, int]:
+    """The best params of TPE with the median pruner, and the epochs that it trained."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    trained = 0
+
+    def objective(trial: optuna.Trial) -> float:
+        errors: list[float] = []
+
+        def report(epoch: int, measured: Mapping[str, float]) -> bool:
+            nonlocal trained
+            trained += 1
+            errors.append(measured["val_error"])
+            trial.report(errors[-1], epoch)
+            return not trial.should_prune() and trained < epochs
+
+        params = {name: _asked(trial, name, own) for name, own in space.items()}
+        workload.train(params, seed * 1000 + trial.number, report)
+        if len(errors) < workload.epochs:
+            raise optuna.TrialPruned
+        return float(np.nanmin(errors))
+
+    space = workload.space
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.MedianPruner(),
+    )
+    while trained < epochs:
+        study.optimize(objective, n_trials=1, catch=(ValueError,))
+    return study.best_params, trained
+
+
+def _asked(trial: Any, name: str, domain: danlu.Domain) -> Any:
+    if isinstance(domain, danlu.Int):
+        return trial.suggest_int(name, domain.low, domain.high, log=domain.log)
+    assert isinstance(domain, danlu.Float)
+    return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+
+
+SIDES: Mapping[str, Callable[[Workload, int, int], tuple[Params, int]]] = {
+    "danlu": by_danlu,
+    "optuna": by_optuna,
+}
+
+
+def one(workload: Workload, side: str, seed: int) -> Record:
+    """One tuning, and what its params lead to on fresh seeds."""
+    before_s = time.process_time()
+    epochs = TRAININGS * workload.epochs
+    params, trained = SIDES[side](workload, seed, epochs)
+    searched_s = time.process_time() - before_s
+    ends = [_retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
+    return {
+        **dict(zip(KEY, (workload.name, side, seed), strict=True)),
+        "params": dict(params),
+        "trained": trained,
+        "val_error": [val for val, _ in ends],
+        "test_error": [test for _, test in ends],
+        "cpu_s": round(searched_s, 1),
+    }
+
+
+def _retrained(workload: Workload, params: Params, seed: int) -> tuple[float, float]:
+    """The lowest validation error over the epochs, and the test error there."""
+    errors: list[tuple[float, float]] = []
+
+    def report(epoch: int, measured: Mapping[str, float]) -> bool:
+        errors.append((measured["val_error"], measured["test_error"]))
+        return True
+
+    workload.train(params, seed, report)
+    return min(own for own in errors if math.isfinite(own[0]))
+
+
+def table(records: Sequence[Record]) -> str:
+    """The mean of each side, and of the differences of tunings with the same seed."""
+    heads = ["workload", "error", "tunings", *SIDES, "danlu - optuna", "better in"]
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    for name in dict.fromkeys(one["workload"] for one in records):
+        for error in ("val_error", "test_error"):
+            means = {
+                side: {
+                    one["seed"]: float(np.mean(one[error]))
+                    for one in records
+                    if (one["workload"], one["side"]) == (name, side)
+                }
+                for side in SIDES
+            }
+            both = sorted(set(means["danlu"]) & set(means["optuna"]))
+            if both:
+                lines.append(_line(name, error, means, both))
+    return "\n".join(lines)
+
+
+def _line(
+    name: str,
+    error: str,
+    means: Mapping[str, Mapping[int, float]],
+    seeds: Sequence[int],
+) -> str:
+    gaps = np.array([means["danlu"][own] - means["optuna"][own] for own in seeds])
+    spread = gaps.std(ddof=1) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.nan
+    sides = [f"{np.mean([means[side][s] for s in seeds]):.4f}" for side in SIDES]
+    cells = [name, error, str(len(seeds)), *sides]
+    cells += [f"{gaps.mean():+.4f} ± {spread:.4f}", f"{int((gaps < 0).sum())}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def read(results: Path) -> list[Record]:
+    """The records of the file; a line that was cut off is left out."""
+    if not results.exists():
+        return []
+    lines = results.read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="fashion_mnist and clinc150 in it")
+    parser.add_argument("--only", action="append", help="only these workloads")
+    parser.add_argument("--side", choices=list(SIDES), help="only this side")
+    parser.add_argument("--seeds", default="0-9", help="FIRST-LAST")
+    parser.add_argument("--results", type=Path, default=Path("tuned.jsonl"))
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Does what is left to do, and prints the table."""
+    arguments = _arguments(words)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    found = workloads(arguments.data)
+    names = arguments.only or list(found)
+    sides = [arguments.side] if arguments.side else list(SIDES)
+    first, _, last = arguments.seeds.partition("-")
+    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
+    with arguments.results.open("a", encoding="utf-8") as file:
+        for seed in range(int(first), int(last or first) + 1):
+            for name in names:
+                for side in sides:
+                    if (name, side, seed) in done:
+                        continue
+                    record = one(found[name], side, seed)
+                    # The line's end comes first: the last line may be cut off.
+                    file.write("\n" + json.dumps(record))
+                    file.flush()
+                    print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
+    print(table(read(arguments.results)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,342 @@
+"""From a program and a budget to confirmed params, by ordinary studies (autopilot).
+
+The rounds are those of the playbook: explore without looking at the results, read
+them, move the space, exploit, train the best again on new seeds, decide. Every round
+is a study of its own, which can be stopped, looked at, changed and taken over; asked
+again, tuning goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from .analysis.agreement import agreements
+from .analysis.base import Finding
+from .analysis.checks import analyze
+from .analysis.repeats import trial_noise
+from .carry import missing
+from .change import changed
+from .errors import StudyError
+from .history import History
+from .plans import Aim, plans
+from .schedulers.base import Scheduler
+from .space import SearchSpace
+from .study import Study
+from .trial import Kind, Trial
+
+if TYPE_CHECKING:
+    from .decision import Decision
+    from .project import Project
+
+Run = Callable[[Study], History]
+
+LEAST_TO_EXPLORE = (
+    25.0  # trainings: a quarter of fewer is too few for any check to tell
+)
+EXPLORE = 0.25  # of the budget, before anything is concluded
+CONFIRM = 0.2  # of the budget, to tell a lucky trial from a good one
+SEEDS = 3  # of each that is confirmed: the fewest from which a spread can be told
+MOST_CONFIRMED = 5
+DIGITS = 1e-9  # budgets are sums of shares, which rounding must not cost a training
+
+
+class Unit(Protocol):
+    """What a budget is counted in."""
+
+    @property
+    def name(self) -> str:
+        """The unit in words."""
+
+    def spent(self, history: History) -> float:
+        """What the trials of a study took."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Counts full trainings: a trial that was stopped halfway counts one half.
+
+    >>> import danlu
+    >>> curve = danlu.Curve.of({5: 0.1})
+    >>> half = danlu.Trial(0, {"x": 0.5}, started_s=0.0, curves={"loss": curve})
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> history = danlu.History(space, danlu.Metric("loss"), [half], max_steps=10)
+    >>> Trainings().spent(history)
+    0.5
+    """
+
+    name: str = "full trainings"
+
+    def spent(self, history: History) -> float:
+        """The steps that were trained, in full trainings."""
+        return sum(_share(trial, history.max_steps) for trial in _trained(history))
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Counts hours of training; `slots` trials that run side by side share an hour."""
+
+    slots: int = 1
+    name: str = "hours"
+
+    def spent(self, history: History) -> float:
+        """The time that was trained, in hours."""
+        seconds = sum(trial.seconds or 0.0 for trial in _trained(history))
+        return seconds / 3600 / self.slots
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be spent, all rounds and the confirmation together."""
+
+    amount: float
+    unit: Unit = field(default_factory=Trainings)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.amount) and self.amount > 0):
+            raise StudyError(
+                f"a budget is a number above 0, got {self.amount!r} {self.unit.name}"
+            )
+
+
+@dataclass(frozen=True)
+class Round:
+    """One study of a tuning: what it was for, what it found, what it took.
+
+    `moved` are the findings that changed its space, `spent` counts in the budget's
+    unit, and holds what its trials took that were confirmed in it.
+    """
+
+    study: Study
+    history: History
+    findings: tuple[Finding, ...]
+    moved: tuple[Finding, ...]
+    spent: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a tuning came to: its rounds in order, and the decision about the last one.
+
+    `decision` is None where no trial had a value to be confirmed.
+    """
+
+    rounds: tuple[Round, ...]
+    decision: Decision | None
+    budget: Budget
+
+    @property
+    def spent(self) -> float:
+        """What all rounds took, in the budget's unit."""
+        return sum(own.spent for own in self.rounds)
+
+
+def tune(project: Project, study: Study, run: Run, budget: Budget) -> Tuned:
+    """Rounds of studies after `study`, and the decision about the best of the last.
+
+    `study` says what is tuned: its goal, metric, space and baseline; its number of
+    trials does not count. The rounds are `NAME-1`, `NAME-2` and so on. `run` runs a
+    study to its end, as `project.run` does.
+
+    Below 25 trainings there is one round of search. From there on a quarter explores
+    with quasi-random points, all of full length; a boundary that the best crowd is
+    moved; the Gaussian process goes on in two rounds, between which it is looked again,
+    with every earlier trial that the space holds. A fifth confirms the best on three
+    new seeds each.
+
+    Raises:
+        StudyHalted: three trials in a row failed in the same way.
+    """
+    tuning = _Tuning(project, study, run, budget)
+    rounds: list[Round] = []
+    shares = _shares(budget)
+    for place, (share, explores) in enumerate(shares, start=1):
+        baseline = study.baseline if place == len(shares) else None
+        stated = replace(study, scientific=(), baseline=baseline)
+        quota = share * budget.amount
+        rounds.append(tuning.round(stated, rounds, quota, explores=explores))
+        if rounds[-1].history.best is None:
+            break  # nothing could be trained: what is wrong stands in its findings
+        if not explores and _is_settled(rounds[-1]):
+            break
+    if rounds[-1].history.best is None:
+        return Tuned(tuple(rounds), None, budget)
+    decision = tuning.confirmed(rounds)
+    last = rounds[-1]
+    rounds[-1] = replace(tuning.looked_at(last.study), moved=last.moved)
+    return Tuned(tuple(rounds), decision, budget)
+
+
+def _shares(budget: Budget) -> Sequence[tuple[float, bool]]:
+    """Each round's share of the budget, and whether it explores.
+
+    A budget in hours is cut as a large one: how many trainings it holds is not known.
+    """
+    search = 1 - CONFIRM
+    if isinstance(budget.unit, Trainings) and budget.amount < LEAST_TO_EXPLORE:
+        return ((search, False),)
+    half = (search - EXPLORE) / 2
+    return ((EXPLORE, True), (half, False), (half, False))
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    project: Project
+    study: Study
+    run: Run
+    budget: Budget
+
+    def round(
+        self, stated: Study, before: Sequence[Round], quota: float, *, explores: bool
+    ) -> Round:
+        """The next round, run until its share of the budget is spent."""
+        number = len(before) + 1
+        own = replace(
+            stated,
+            name=f"{stated.name}-{number}",
+            goal=stated.goal if number == 1 else f"{stated.goal} (round {number})",
+            trials=self._first_trials(quota),
+            seed=stated.seed + number - 1,
+        )
+        moved: tuple[Finding, ...] = ()
+        if explores:
+            own = replace(own, sampler="quasi_random", scheduler="full")
+        if before:
+            space, moved = _moved(before[-1])
+            note = " ".join(finding.message for finding in moved)
+            own = replace(own, space=space, scheduler=_scheduler(own, before[0]))
+            own = replace(own, note=note)
+        study = self.project.plan(self._begun(own.name) or own)
+        for earlier in before:
+            self._carry(self.project.study(study.name), earlier)
+        self._spend(self.project.study(study.name), quota)
+        return replace(self.looked_at(study), moved=moved)
+
+    def confirmed(self, rounds: Sequence[Round]) -> Decision:
+        """The decision, after the best of the last round were trained again."""
+        last = rounds[-1].study
+        left = self.budget.amount - sum(own.spent for own in rounds)
+        top, seeds = self._confirmable(rounds[-1], left)
+        self.project.confirm(last, top=top, seeds=seeds)
+        self.run(self.project.study(last.name))
+        return self.project.decide(last)
+
+    def looked_at(self, study: Study) -> Round:
+        """What a study found and took by now."""
+        study = self.project.study(study.name)
+        history = self.project.history(study)
+        findings = analyze(study, history)
+        return Round(study, history, findings, (), self.budget.unit.spent(history))
+
+    def _begun(self, name: str) -> Study | None:
+        """The study of exactly this name that an earlier call has begun, if any."""
+        named = (own for own in self.project.studies() if own.name == name)
+        return next(named, None)
+
+    def _carry(self, study: Study, earlier: Round) -> None:
+        """Makes room for what the study has not taken over yet, and takes it over."""
+        known = self.project.history(study)
+        fresh = missing(study, known, earlier.study.name, earlier.history)
+        if fresh:
+            room = replace(study, trials=len(_searched(known)) + len(fresh))
+            study = self.project.plan(room)
+        self.project.carry(study, earlier.study)
+
+    def _spend(self, study: Study, quota: float) -> None:
+        """Runs trials until their share is spent, as many more as there is room for."""
+        while True:
+            history = self.project.history(study)
+            begun = len(_searched(history))
+            more = self._room(study, history, quota)
+            if more < 1 and all(trial.state.ended for trial in history.trials):
+                return
+            study = self.project.plan(replace(study, trials=max(begun + more, 1)))
+            after = self.run(study)
+            if len(_searched(after)) <= begun:
+                return  # the sampler has no other params
+
+    def _first_trials(self, quota: float) -> int:
+        """How many trials to begin with; of hours two, to learn how long one takes."""
+        is_known = isinstance(self.budget.unit, Trainings)
+        return max(1, round(quota)) if is_known else 2
+
+    def _room(self, study: Study, history: History, quota: float) -> int:
+        """For how many trials there is room, judged by those so far."""
+        unit = self.budget.unit
+        spent = unit.spent(history)
+        ended = sum(trial.state.ended for trial in _trained(history))
+        if not (ended and spent):
+            return self._first_trials(quota) if not _trained(history) else 0
+        return math.floor((quota - spent) / (spent / ended) + 0.5)
+
+    def _confirmable(self, last: Round, left: float) -> tuple[int, int]:
+        """How many of the best can be trained again, and on how many seeds."""
+        trained = [trial for trial in last.history.ranked() if trial.started_s]
+        if not trained:
+            return 1, SEEDS
+        full = max(trained, key=lambda trial: trial.step)
+        alone = replace(last.history, trials=(full,))
+        cost = self.budget.unit.spent(alone) or 1.0
+        runs = max(2, math.floor(left / cost + DIGITS))
+        baselines = 0 if self.study.baseline is None else 1
+        seeds = min(SEEDS, runs)
+        return max(1, min(MOST_CONFIRMED, runs // seeds - baselines)), seeds
+
+
+def _is_settled(own: Round) -> bool:
+    """Whether further trials are expected to gain less than seeds differ (C5)."""
+    gains = [f.evidence.get("gain") for f in own.findings if f.check == "coverage"]
+    noise = trial_noise(own.history)
+    known = [gain for gain in gains if isinstance(gain, float)]
+    return noise is not None and bool(known) and max(known) < noise.sd
+
+
+def _moved(before: Round) -> tuple[SearchSpace, tuple[Finding, ...]]:
+    """The last round's space, with the bounds moved that its findings ask for."""
+    for plan in plans(before.study, before.history, before.findings):
+        if plan.aim is Aim.MOVE:
+            moved = changed(before.study, plan.change)
+            return moved.search_space, plan.findings
+    return before.study.search_space, ()
+
+
+def _scheduler(study: Study, explored: Round) -> Scheduler | str:
+    """The study's own; where it names none, one that stops trials if that is safe.
+
+    It is if the order of the trials at some early step told that at the end (A15).
+    """
+    if study.scheduler != "full":
+        return study.scheduler
+    told = any(own.told for own in agreements(explored.history))
+    return "median" if told else "full"
+
+
+def _searched(history: History) -> list[Trial]:
+    return [trial for trial in history.trials if trial.kind is Kind.SEARCH]
+
+
+def _trained(history: History) -> list[Trial]:
+    """The trials that were trained in this study, not carried over from another."""
+    return [trial for trial in history.trials if trial.started_s is not None]
+
+
+def _share(trial: Trial, full: int | None) -> float:
+    """Which part of a full training a trial took; all of it where nobody knows."""
+    if full is None:
+        return 1.0
+    return max(0, trial.step - trial.first_step) / full
+
+
+def story(tuned: Tuned) -> Iterator[str]:
+    """What each round was for and what it led to, a line each."""
+    for own in tuned.rounds:
+        metric, best = own.study.objective, own.history.best
+        loss = None if best is None else own.history.loss(best)
+        value = "no value" if loss is None else f"{metric.value(loss):.4g}"
+        trials = len(_trained(own.history))
+        yield (
+            f"{own.study.name}: {trials} trainings, best {metric.name} {value}"
+            + "".join(f". {finding.message}" for finding in own.moved)
+        )

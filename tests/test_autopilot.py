@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+import danlu
+from danlu.autopilot import Budget, Hours, Run, Trainings, Tuned, story, tune
+from danlu.client import LiveTrial
+from danlu.decision import Ruling
+from danlu.domain import Domain, Float
+from danlu.errors import StudyError
+from danlu.executors import Inline
+from danlu.project import Project
+from danlu.study import Study
+from danlu.trial import Curve, Kind, State, Trial
+
+EPOCHS = 9
+
+
+def bowl(trial: LiveTrial) -> None:
+    """The best rate is 0.1, the best decay 1e-3; the last step has the loss."""
+    rate, decay = (math.log10(float(trial.params[n])) for n in ("lr", "decay"))  # type: ignore[arg-type]
+    wiggle = 1e-4 * math.sin(trial.seed)
+    end = 0.1 + 0.05 * (rate + 1) ** 2 + 0.02 * (decay + 3) ** 2 + wiggle
+    for epoch in range(1, EPOCHS + 1):
+        if not trial.report(epoch, val_error=end + 0.5 * 2.0**-epoch):
+            return
+
+
+def study(**fields: object) -> Study:
+    space: dict[str, Domain] = {
+        "lr": Float(1e-4, 1e-2, log=True),
+        "decay": Float(1e-6, 1e-1, log=True),
+    }
+    given: dict[str, object] = {"trials": 1, "max_steps": EPOCHS, **fields}
+    return Study("bowl", "Which rate?", "val_error", space, **given)  # type: ignore[arg-type]
+
+
+def runner(project: Project, train: Callable[[LiveTrial], object] = bowl) -> Run:
+    return lambda own: project.run(own, Inline(train))
+
+
+def tuned(budget: float, **fields: object) -> Tuned:
+    with danlu.open(":memory:") as project:
+        return tune(project, study(**fields), runner(project), Budget(budget))
+
+
+def test_a_boundary_is_moved_and_the_best_beyond_it_confirmed() -> None:
+    found = tuned(50.0)
+    first, second, third = found.rounds
+    assert first.study.sampler == "quasi_random"
+    assert first.study.scheduler == "full"
+    assert [own.check for own in second.moved] == ["boundary"]
+    assert found.decision is not None
+    assert found.decision.ruling is Ruling.ADOPT
+    assert found.decision.params is not None
+    assert 0.03 < float(found.decision.params["lr"]) < 0.3  # type: ignore[arg-type]
+    assert third.study.name == "bowl-3"
+    assert len(list(story(found))) == 3
+
+
+def test_what_is_spent_is_what_was_given() -> None:
+    assert tuned(50.0).spent == pytest.approx(50.0, abs=1.0)
+    assert tuned(12.0).spent == pytest.approx(12.0, abs=1.0)
+
+
+def test_few_trainings_are_one_round() -> None:
+    (only,) = tuned(12.0).rounds
+    assert only.study.sampler == "auto"
+
+
+def test_the_same_call_again_trains_nothing() -> None:
+    with danlu.open(":memory:") as project:
+        run = runner(project)
+        first = tune(project, study(), run, Budget(30.0))
+
+        def refuse(trial: LiveTrial) -> None:
+            raise AssertionError("trained again")
+
+        second = tune(project, study(), runner(project, refuse), Budget(30.0))
+    assert second.spent == first.spent
+    assert second.decision == first.decision
+
+
+def test_an_interrupted_tuning_goes_on_to_the_same_end() -> None:
+    class Interrupted(Exception):
+        pass
+
+    with danlu.open(":memory:") as project:
+        calls: list[str] = []
+
+        def interrupted(own: Study) -> danlu.History:
+            calls.append(own.name)
+            if own.name == "bowl-2":
+                raise Interrupted
+            return project.run(own, Inline(bowl))
+
+        with pytest.raises(Interrupted):
+            tune(project, study(), interrupted, Budget(30.0))
+        found = tune(project, study(), runner(project), Budget(30.0))
+    assert found.decision is not None
+    assert found.decision.params == tuned_params(30.0)
+    assert calls[-1] == "bowl-2"
+
+
+def tuned_params(budget: float) -> object:
+    decision = tuned(budget).decision
+    assert decision is not None
+    return decision.params
+
+
+def test_the_baseline_is_confirmed_beside_the_best() -> None:
+    found = tuned(50.0, baseline={"lr": 1e-3, "decay": 1e-5})
+    assert found.decision is not None
+    assert found.decision.baseline is not None
+    assert found.decision.gain is not None
+    assert found.decision.gain.low > 0.1
+    kinds = [trial.kind for trial in found.rounds[-1].history.trials]
+    assert kinds.count(Kind.CONFIRM) >= 6  # both, on three seeds each
+
+
+def test_where_nothing_can_be_trained_nothing_is_decided() -> None:
+    def diverges(trial: LiveTrial) -> None:
+        trial.report(1, val_error=math.nan)
+
+    with danlu.open(":memory:") as project:
+        found = tune(project, study(), runner(project, diverges), Budget(30.0))
+    assert found.decision is None
+    assert len(found.rounds) == 1
+
+
+def test_a_comparison_is_tuned_as_a_search() -> None:
+    space: dict[str, Domain] = {
+        "lr": Float(1e-3, 1.0, log=True),
+        "decay": Float(1e-6, 1e-1, log=True),
+    }
+    own = Study("b", "Which rate?", "val_error", space, 1, ["lr"], max_steps=EPOCHS)
+    with danlu.open(":memory:") as project:
+        found = tune(project, own, runner(project), Budget(12.0))
+    assert found.rounds[0].study.scientific == ()
+
+
+def test_hours_are_shared_by_slots() -> None:
+    curve = Curve.of({9: 0.1})
+    trial = Trial(
+        0, {}, State.COMPLETED, curves={"e": curve}, started_s=0.0, ended_s=7200.0
+    )
+    space = danlu.SearchSpace({"x": Float(0, 1)})
+    history = danlu.History(space, danlu.Metric("e"), [trial])
+    assert Hours(slots=2).spent(history) == 1.0
+    assert Trainings().spent(history) == 1.0
+
+
+@pytest.mark.parametrize("amount", [0.0, -1.0, math.nan, math.inf])
+def test_a_budget_is_a_number_above_zero(amount: float) -> None:
+    with pytest.raises(StudyError, match="above 0"):
+        Budget(amount)
