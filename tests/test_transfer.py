@@ -53,7 +53,7 @@ def test_dimensions_of_an_unknown_option_are_unknown() -> None:
         (Choice([1, 2]), 2, 0.75),
         (Choice([1, 2]), 3, None),
         (Float(2, 2), 2.0, 0.5),
-        (Float(2, 2), 2.01, None),
+        (Float(2, 2), 2.01, 0.5),
     ],
 )
 def test_a_number_just_outside_counts_at_the_bound(
@@ -72,3 +72,16 @@ def test_trials_of_another_arm_are_left_out() -> None:
         arm, {"opt": "sgd", "opt=sgd/lr": 0.25, "width": 0}
     )
     assert [None, None, 0.05] == point(arm, {"width": 0})
+
+
+def test_an_option_that_is_constant_now_rules_the_other_ones_out() -> None:
+    space = SearchSpace({"width": Int(0, 9)}, fixed={"model": "cnn", "depth": 3})
+
+    assert [0.05] == point(space, {"width": 0, "model": "cnn"})
+    assert point(space, {"width": 0, "model": "rnn"}) is None
+
+
+def test_a_number_that_is_constant_now_may_have_been_any() -> None:
+    space = SearchSpace({"width": Int(0, 9), "k": Float(2, 2)}, fixed={"depth": 3})
+
+    assert [0.05, 0.5] == point(space, {"width": 0, "k": 7.0, "depth": 12})

@@ -32,7 +32,9 @@ def moved(
 
     `values` are its values by path, `fixed` what its study held constant, by name. nan
     where a dimension is inactive or unknown. None where it could be no trial of this
-    space: a value is outside, or the space is held at another one.
+    space: a value is outside, or the space is held at another one, or an option that it
+    varied is constant now, and another one. A number that is constant now may have been
+    any.
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"lr": danlu.Float(0, 1), "width": danlu.Int(1, 4)})
@@ -43,6 +45,8 @@ def moved(
     >>> moved(space, {"lr": 1.5}) is None
     True
     """
+    if any(_is_elsewhere(space.fixed, path, own) for path, own in values.items()):
+        return None
     known = {path: values[path] for path in space.pinned if path in values}
     if any(not same(value, space.pinned[path]) for path, value in known.items()):
         return None
@@ -62,6 +66,18 @@ def moved(
     return point
 
 
+def _is_elsewhere(fixed: Params, path: str, value: Value) -> bool:
+    """Whether a hyperparameter that is constant now had another option.
+
+    A number is held constant where it hardly matters, so that its trials still tell. A
+    trial of another optimizer or model is of another kind.
+    """
+    name = path.rpartition("/")[2]
+    if name not in fixed or not isinstance(value, str | bool):
+        return False
+    return not same(fixed[name], value)
+
+
 def _place(domain: Domain, value: object) -> float | None:
     """Where `value` is in [0, 1], None where it is outside by more than the margin."""
     try:
@@ -74,6 +90,8 @@ def _place_near(domain: Float | Int, value: object) -> float | None:
     """The place of a number that the domain has not, at the nearest that it has."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    if domain.low == domain.high:
+        return domain.encode(domain.low)  # type: ignore[arg-type]
     low, high, own = float(domain.low), float(domain.high), float(value)
     if domain.log:
         if own <= 0:
