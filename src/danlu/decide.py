@@ -225,7 +225,7 @@ def caveats(study: Study, history: History, groups: Sequence[Group]) -> tuple[st
         said += _shortfalls(group, history)
     said.append(
         f"The fresh seeds give {study.objective.name} on the data that the search "
-        "looked at: only data that nothing was chosen by can tell what will come."
+        "looked at, not on a test set."
     )
     return tuple(said)
 
@@ -317,7 +317,7 @@ def _gain_text(draft: Decision, gain: Gain) -> str:
     above = f" than {draft.complexity:.4g}" if draft.complexity else ""
     seeds = "seeds" if gain.paired else "seeds of its own"
     return (
-        f"{_named(draft)} is {better} by {abs(gain.value):.3g} {draft.metric} (90 % "
+        f"{_named(draft)} is {better} by {abs(gain.value):.3g} in {draft.metric} (90 % "
         f"interval {gain.low:.3g} to {gain.high:.3g}, {gain.seeds} {seeds}); better"
         f"{above} with a probability of {_percent(gain.probability)}"
     )

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+LAUNCH = "launch.json"  # in a study's folder: how its trials are started
 _MOST_BYTES = 200  # file systems take 255 for a name
 
 

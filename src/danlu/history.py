@@ -18,7 +18,7 @@ from .jsontext import is_name
 from .ledger import Ledger
 from .space import Array, SearchSpace
 from .transfer import moved
-from .trial import Curve, State, Trial
+from .trial import Curve, Kind, State, Trial
 
 # Steps in one column of losses: a ledger keeps 64 columns, so up to 1,024 different
 # steps are looked at without working one out again.
@@ -231,9 +231,13 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The ended trial with the smallest loss, None before there is one."""
-        ranked = self.ranked()
-        return ranked[0] if ranked else None
+        """The ended trial with the smallest loss, None before there is one.
+
+        Of those that confirm others none is it: the luckiest of their seeds says less
+        about the params than the trial that they confirm.
+        """
+        found = (own for own in self.ranked() if own.kind is not Kind.CONFIRM)
+        return next(found, None)
 
     @cached_property
     def _ledger(self) -> Ledger:

@@ -1,7 +1,8 @@
 """Exit codes, and errors as sentences.
 
-0 done, 1 the study or the machine failed, 2 wrong use, 4 the budget is used up without
-a result, 75 busy: try again, 130 and 143 interrupted.
+0 done, 1 the study or the machine failed, 2 wrong use, 3 a gate that was asked for is
+not met, 4 the budget is used up without a result, 75 busy: try again, 130 and 143
+interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..errors import (
     StudyHalted,
 )
 
-DONE, FAILED, USAGE, NO_RESULT, BUSY = 0, 1, 2, 4, 75
+DONE, FAILED, USAGE, GATE, NO_RESULT, BUSY = 0, 1, 2, 3, 4, 75
 INTERRUPTED = 128 + 2  # as shells say it: 128 and the signal's number
 
 

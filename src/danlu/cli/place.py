@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StorageError, StudyError
+from ..folders import LAUNCH
 from .words import say
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 FOLDER = ".danlu"
 DATABASE = "danlu.db"
-LAUNCH = "launch.json"
 
 
 def existing(given: str | None) -> Project:

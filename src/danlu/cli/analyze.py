@@ -1,0 +1,102 @@
+"""`danlu analyze`: what the checks found in a study's results."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..jsontext import number_to_json
+from .exits import GATE
+from .options import JSON, PROJECT, STUDY
+from .place import existing
+from .words import quoted, say, screen_width, show_json
+
+if TYPE_CHECKING:
+    from ..analysis.base import Finding
+    from ..study import Study
+
+_LEVELS = ("warning", "notice", "unknown")
+_WIDEST = 100  # columns of a sentence that one still reads
+
+
+@click.command()
+@STUDY
+@click.option("--all", "show_all", is_flag=True, help="Also what is in order.")
+@click.option("--fail-on", type=click.Choice(_LEVELS),
+              help="Exit code 3 if a finding has this level or above.")  # fmt: skip
+@JSON
+@PROJECT
+def analyze(
+    study: str | None,
+    *,
+    show_all: bool,
+    fail_on: str | None,
+    as_json: bool,
+    place: str | None,
+) -> int:
+    """What was learned from STUDY, and what is wrong with it, the weightiest first.
+
+    \b
+    danlu analyze
+    danlu analyze digits --all
+    danlu analyze --fail-on warning
+    """
+    with existing(place) as project:
+        found = project.study(study)
+        findings = project.analyze(found)
+    if as_json:
+        about = {"study": found.name, "metric": found.objective.name}
+        listed = [analyze_json(finding) for finding in findings]
+        show_json("analyze", {**about, "at": found.objective.at, "findings": listed})
+    else:
+        _show(found, findings, show_all=show_all)
+    return GATE if fail_on and _reaches(findings, fail_on) else 0
+
+
+def analyze_json(finding: Finding) -> dict[str, Any]:
+    """A finding as a document; numbers that are not finite are text."""
+    return {**asdict(finding), "evidence": _plain(finding.evidence)}
+
+
+def _reaches(findings: Sequence[Finding], level: str) -> bool:
+    bad = _LEVELS[: _LEVELS.index(level) + 1]
+    return any(finding.level.value in bad for finding in findings)
+
+
+def _show(study: Study, findings: Sequence[Finding], *, show_all: bool) -> None:
+    """Findings of a level that matters, one after another; the rest in one line."""
+    metric = study.objective
+    click.echo(f"{study.name}  {study.goal}")
+    click.echo(f"read by {metric.name} at its {metric.at}")
+    shown = [own for own in findings if show_all or own.level.value in _LEVELS[:2]]
+    for finding in shown:
+        click.echo(f"\n{finding.level.value}  {finding.check}")
+        for text in (finding.message, finding.advice):
+            for line in _wrapped(text):
+                click.echo(f"  {line}")
+    rest = [own for own in findings if own not in shown]
+    for level, means in (("unknown", "cannot be told yet"), ("ok", "in order")):
+        checks = dict.fromkeys(own.check for own in rest if own.level.value == level)
+        if checks:
+            click.echo(f"\n{means}: {', '.join(checks)}")
+    if len(shown) < len(findings):
+        say(f"all in full: danlu analyze {quoted(study.name)} --all")
+    if any("change" in finding.evidence for finding in findings):
+        say(f"as studies: danlu next {quoted(study.name)}")
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, min(screen_width(), _WIDEST) - 2)
+
+
+def _plain(value: Any) -> Any:
+    """Evidence as JSON has it: numbers that are not finite as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    return number_to_json(value) if isinstance(value, float) else value
