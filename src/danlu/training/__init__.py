@@ -9,10 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .accumulation import accumulate
     from .averaging import WeightAverage
+    from .balanced import BalancedBatches, Oversampled, class_weights
     from .clipping import check_clipping, clip_by_norm, clip_by_value, clip_threshold
     from .drawing import schedule_svg, schedule_text
+    from .drop_path import DropPath, drop_path_rates
     from .finding import Finding
+    from .freezing import freeze, train_unfrozen, unfreeze
     from .gradient_findings import LayerGradients
     from .gradient_monitor import GradientMonitor
     from .groups import decay_groups, layer_groups, uncovered
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     )
     from .sgdw import SGDW
     from .stepping import Update, take_step
+    from .subsets import reduce_classes, stratified_order, stratified_subset
     from .tracks import ScheduleLR, Tracks
     from .unwrapping import unwrapped
     from .weight_decay import NormalizedDecay, normalized_decay, restart_tracks
@@ -96,6 +101,18 @@ _HOMES = {
     "WeightAverage": "averaging",
     "reestimate_norms": "norm_statistics",
     "unwrapped": "unwrapping",
+    "accumulate": "accumulation",
+    "DropPath": "drop_path",
+    "drop_path_rates": "drop_path",
+    "stratified_subset": "subsets",
+    "stratified_order": "subsets",
+    "reduce_classes": "subsets",
+    "BalancedBatches": "balanced",
+    "Oversampled": "balanced",
+    "class_weights": "balanced",
+    "freeze": "freezing",
+    "unfreeze": "freezing",
+    "train_unfrozen": "freezing",
     "Finding": "finding",
 }
 
@@ -147,6 +164,18 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "WeightAverage",
     "reestimate_norms",
     "unwrapped",
+    "accumulate",
+    "DropPath",
+    "drop_path_rates",
+    "stratified_subset",
+    "stratified_order",
+    "reduce_classes",
+    "BalancedBatches",
+    "Oversampled",
+    "class_weights",
+    "freeze",
+    "unfreeze",
+    "train_unfrozen",
     "Finding",
 ]
 
