@@ -79,6 +79,33 @@ def test_what_is_snapped_is_what_is_decoded_and_encoded() -> None:
         assert_allclose(u[active], encoded[active], atol=1e-9)
 
 
+WIDE = SearchSpace(
+    {
+        "batch": Int(16, 512, log=True),
+        "count": Int(-300, 10**6),
+        "long": Int(1, 10**12, log=True),
+        "narrow": Int(10**9, 10**9 + 300, log=True),
+    }
+)
+
+
+def test_whole_numbers_with_many_values_are_snapped_too() -> None:
+    ends = np.repeat([[0.0], [1.0]], len(WIDE), axis=1)
+    snapped = Axes(WIDE).snap(np.vstack((random_points(WIDE, 200), ends)))
+
+    encoded = [WIDE.encode(WIDE.decode(u)) for u in snapped]
+    assert_allclose(snapped, encoded, atol=1e-7)
+
+
+def test_no_params_lie_outside_of_the_bounds() -> None:
+    low, high = Axes(WIDE).bounds
+
+    lowest = [WIDE.dimensions[k].domain.decode(0.0) for k in range(len(WIDE))]
+    names = [dimension.name for dimension in WIDE.dimensions]
+    assert_allclose(low, WIDE.encode(dict(zip(names, lowest, strict=True))), atol=1e-7)
+    assert_allclose(1.0 - high[0], 0.5 * np.log(513 / 512) / np.log(513 / 16))
+
+
 def test_a_pinned_choice_is_no_condition() -> None:
     arm = TREE.pin({"optimizer": "adam"})
 

@@ -196,6 +196,19 @@ def test_a_running_trial_is_never_repeated() -> None:
     assert [(1, "b"), (2, "b"), (3, "b")] == sorted(given)
 
 
+def test_the_end_of_a_range_of_whole_numbers_is_tried_once() -> None:
+    bounds = {"batch_size": (16, 512), "units": (64, 1024)}
+    space = SearchSpace({k: Int(*own, log=True) for k, own in bounds.items()})
+
+    def loss(params: Params) -> float:
+        return number(params, "batch_size") / 512 - number(params, "units") / 1024
+
+    given = [trial.params for trial in study(GP(), space, loss, 25).trials]
+
+    assert {"batch_size": 16, "units": 1024} in given
+    assert 25 == len({tuple(params.values()) for params in given})
+
+
 def test_workers_that_ask_at_once_spread_out() -> None:
     known = study(GP(), SQUARE, branin, 12)
     given = []

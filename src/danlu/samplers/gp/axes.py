@@ -24,7 +24,8 @@ from ...space import Array, Dimension, SearchSpace
 
 Mask = NDArray[np.bool_]
 
-MOST_STEPS = 256  # a whole number with more values than that is taken as continuous
+MOST_STEPS = 256  # a whole number with more values than that climbs along slopes
+MOST_WHOLE = 2**53  # beyond, floats do not tell whole numbers apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +66,14 @@ class Axes:
 
     @cached_property
     def continuous(self) -> Mask:
-        """Which columns (d,) vary without steps."""
+        """Which columns (d,) have no steps, or too many to try each."""
         return np.array([middles is None for middles in self.stretches], bool)
+
+    @cached_property
+    def bounds(self) -> Array:
+        """The lowest and the highest place (2, d) of each column that params have."""
+        ends = np.repeat([[0.0], [1.0]], len(self.space), axis=1)
+        return self.snap(ends)
 
     def is_unordered(self, column: int) -> bool:
         """Whether the values of a column are options without an order."""
@@ -74,12 +81,19 @@ class Axes:
         return isinstance(domain, Choice) and not domain.ordered
 
     def snap(self, U: Array) -> Array:
-        """The points (m, d) with every stepped column at the middle of its stretch."""
+        """The points (m, d) with every value at the middle of its stretch.
+
+        There its params are seen once they have been tried, so that nothing else is
+        expected of them by then.
+        """
         snapped = U.copy()
         for column, middles in enumerate(self.stretches):
+            domain = self.space.dimensions[column].domain
             if middles is not None:
                 edges = (middles[1:] + middles[:-1]) / 2
                 snapped[:, column] = middles[np.searchsorted(edges, U[:, column])]
+            elif isinstance(domain, Int):
+                snapped[:, column] = _rounded(domain, U[:, column])
         return snapped
 
     def active(self, U: Array) -> Mask:
@@ -156,6 +170,20 @@ def _middles(dimension: Dimension) -> Array | None:
     if isinstance(domain, Float):
         return np.array([0.5])
     return np.array([domain.encode(domain.low + step) for step in range(count)])
+
+
+def _rounded(domain: Int, places: Array) -> Array:
+    """The places (m,) at the middles of whole numbers, as `domain.encode` has them."""
+    if max(-domain.low, domain.high) >= MOST_WHOLE:
+        return places
+    if not domain.log:
+        count = domain.high - domain.low + 1
+        return (np.minimum(np.floor(places * count), count - 1) + 0.5) / count
+    low, high = np.log(domain.low), np.log(domain.high + 1)
+    values = np.floor(np.exp(low + places * (high - low)))
+    values = np.clip(values, domain.low, domain.high)
+    middles: Array = ((np.log(values) + np.log(values + 1)) / 2 - low) / (high - low)
+    return middles
 
 
 def _condition(

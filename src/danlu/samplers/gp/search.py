@@ -41,7 +41,7 @@ class Search:
         order = np.argsort(-scores, kind="stable")
         climbers = self._climbed(looked_at[order[:CLIMBERS]])
         climbers = self._stepped(climbers)
-        climbers = self._climbed(climbers)
+        climbers = self.axes.snap(self._climbed(climbers))
         points = np.vstack((climbers, looked_at[order]))
         scores = np.concatenate((self.score(climbers), scores[order]))
         return points[np.argsort(-scores, kind="stable")]
@@ -73,11 +73,12 @@ class Search:
 
     def _climbed(self, points: Array) -> Array:
         """The points after a climb along their active continuous columns."""
-        from scipy.optimize import minimize
+        from scipy.optimize import Bounds, minimize
 
         free = self.axes.continuous & self.axes.active(points)
         if not free.any():
             return points
+        low, high = (np.broadcast_to(b, free.shape)[free] for b in self.axes.bounds)
 
         def downhill(entries: Array) -> tuple[float, Array]:
             moved = points.copy()
@@ -90,11 +91,11 @@ class Search:
             points[free],
             jac=True,
             method="L-BFGS-B",
-            bounds=[(0.0, 1.0)] * int(free.sum()),
+            bounds=Bounds(low, high),
             options={"maxiter": MOST_TURNS},
         )
         climbed = points.copy()
-        climbed[free] = np.clip(found.x, 0.0, 1.0)
+        climbed[free] = np.clip(found.x, low, high)
         higher = self.score(climbed) > self.score(points)
         return np.where(higher[:, None], climbed, points)
 
