@@ -22,6 +22,8 @@ from ..space import Array
 from ..trial import Curve
 
 LEAST_REPORTS = 8  # with fewer, no quarter of a curve has two reports
+LEAST_LATE = 5  # of which three second differences are left, and one with lag 2
+LEAST_TO_CORRELATE = 10  # late reports: of fewer, a bent curve looks like noise
 LATE = 0.5  # the noise is that of the later half: early on the curve itself bends
 NORMAL_MAD = 0.6745  # median of |z| of a standard normal
 CLIP = 4.0  # sds: a normal report is as far off once in 16,000 times
@@ -178,8 +180,8 @@ def _finite(curve: Curve) -> Curve:
 
 
 def _late(length: int) -> int:
-    """How many reports are late: half of them, but no fewer than eight."""
-    return max(round(LATE * length), min(length, LEAST_REPORTS))
+    """How many reports are late: half of them, but no fewer than five."""
+    return max(round(LATE * length), LEAST_LATE)
 
 
 def _residuals(losses: Array, lag: int = 1) -> Array:
@@ -235,7 +237,8 @@ def _correlation(stacks: Sequence[Array]) -> float:
     Differences of every second report vary more than those of neighbors by the factor
     (1 + rho) (3 - rho^2) / (3 - rho). Its median over the curves is taken.
     """
-    found = [_variance_ratios(own) for own in stacks if _late(own.shape[1]) > 4]
+    long = [own for own in stacks if _late(own.shape[1]) >= LEAST_TO_CORRELATE]
+    found = [_variance_ratios(own) for own in long]
     ratios = np.concatenate(found) if found else np.empty(0)
     ratios = ratios[np.isfinite(ratios)]
     if not len(ratios):

@@ -26,7 +26,7 @@ def step_variance(study: Study, history: History) -> tuple[Finding, ...]:
     best one to the middle of the better half, at their losses.
 
     Found in 90 % of studies whose trials differ by nothing but the noise between steps,
-    and a study where that difference is 3 sds of a report raises a false alarm in less
+    and a study where that difference is 4 sds of a report raises a false alarm in less
     than 5 %.
 
     >>> import danlu
