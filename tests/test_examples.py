@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "python"
+
+
+def said_by(name: str, folder: Path) -> list[str]:
+    """The lines that an example printed; it must end well."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), str(folder)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    return ended.stdout.splitlines()
+
+
+def test_a_moved_boundary_is_found_and_the_next_study_is_better(tmp_path: Path) -> None:
+    first, *findings, goal, second = said_by("move_a_boundary.py", tmp_path)
+
+    assert first.startswith("digits: lr in 0.0001..0.01 log, best val_loss")
+    assert any(line.startswith("  boundary: ") for line in findings)
+    assert goal == "next: Is val_loss better with another range of lr?"
+    assert second.startswith("digits-2: lr in 0.0001..0.1 log, best val_loss")
