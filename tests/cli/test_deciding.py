@@ -63,6 +63,15 @@ def test_findings_are_given_as_json(danlu: Danlu, bowl: Path) -> None:
     assert "unknown" in levels <= {"ok", "notice", "warning", "unknown"}
 
 
+def test_a_study_is_read_under_another_metric(danlu: Danlu, bowl: Path) -> None:
+    said = danlu("analyze", "--metric", "size", "--at", "last")
+
+    assert "read by size at its last" in said.out
+    assert danlu("analyze", "--metric", "sise").code == 2
+    document = danlu("analyze", "--metric", "size", "--goal", "max", "--json").json
+    assert document["findings"][0]["check"] == "reread"
+
+
 @pytest.mark.parametrize(("level", "code"), [("unknown", 3), ("warning", 0)])
 def test_a_gate_that_is_not_met_ends_with_3(
     danlu: Danlu, bowl: Path, level: str, code: int

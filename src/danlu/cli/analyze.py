@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -17,6 +17,7 @@ from .words import quoted, say, screen_width, show_json
 
 if TYPE_CHECKING:
     from ..analysis.base import Finding
+    from ..history import History
     from ..study import Study
 
 _LEVELS = ("warning", "notice", "unknown")
@@ -25,6 +26,12 @@ _WIDEST = 100  # columns of a sentence that one still reads
 
 @click.command()
 @STUDY
+@click.option("--metric", metavar="NAME",
+              help="Read it under another of its metrics.")  # fmt: skip
+@click.option("--goal", type=click.Choice(["min", "max"]),
+              help="Of that metric, where its name does not say.")  # fmt: skip
+@click.option("--at", type=click.Choice(["best", "last"]),
+              help="Which step of each trial counts.")  # fmt: skip
 @click.option("--all", "show_all", is_flag=True, help="Also what is in order.")
 @click.option("--fail-on", type=click.Choice(_LEVELS),
               help="Exit code 3 if a finding has this level or above.")  # fmt: skip
@@ -33,6 +40,9 @@ _WIDEST = 100  # columns of a sentence that one still reads
 def analyze(
     study: str | None,
     *,
+    metric: str | None,
+    goal: str | None,
+    at: Literal["best", "last"] | None,
     show_all: bool,
     fail_on: str | None,
     as_json: bool,
@@ -42,12 +52,18 @@ def analyze(
 
     \b
     danlu analyze
-    danlu analyze digits --all
+    danlu analyze digits --metric train_loss --at last
     danlu analyze --fail-on warning
     """
+    from ..analysis.checks import analyze as checked
+
     with existing(place) as project:
         found = project.study(study)
-        findings = project.analyze(found)
+        history = project.history(found)
+    findings: Sequence[Finding] = ()
+    if metric or goal or at:
+        found, history, findings = _reread(found, history, metric, goal, at)
+    findings = (*findings, *checked(found, history))
     if as_json:
         about = {"study": found.name, "metric": found.objective.name}
         listed = [analyze_json(finding) for finding in findings]
@@ -60,6 +76,25 @@ def analyze(
 def analyze_json(finding: Finding) -> dict[str, Any]:
     """A finding as a document; numbers that are not finite are text."""
     return {**asdict(finding), "evidence": _plain(finding.evidence)}
+
+
+def _reread(
+    study: Study,
+    history: History,
+    metric: str | None,
+    goal: str | None,
+    at: Literal["best", "last"] | None,
+) -> tuple[Study, History, Sequence[Finding]]:
+    """The study under another metric, and what to keep in mind with it."""
+    from ..analysis.reread import caveat, reread
+    from ..history import Metric
+
+    own: Metric | str | None = metric
+    if goal is not None:
+        name = study.objective.name if metric is None else metric
+        own = Metric(name, maximize=goal == "max", at=study.objective.at)
+    again, known = reread(study, history, metric=own, at=at)
+    return again, known, (caveat(study, history, again.objective),)
 
 
 def _reaches(findings: Sequence[Finding], level: str) -> bool:
