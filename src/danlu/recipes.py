@@ -45,6 +45,7 @@ _SCHEDULERS: Mapping[str, type[Scheduler]] = {
     "curve_stop": schedulers.CurveStop,
     "freeze_thaw": schedulers.FreezeThaw,
     "pbt": schedulers.Pbt,
+    "async_pbt": schedulers.AsyncPbt,
     "pb2": schedulers.Pb2,
     "scheduled": schedulers.Scheduled,
 }

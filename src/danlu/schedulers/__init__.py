@@ -1,6 +1,7 @@
 """ASK how far each trial runs: which to start, to continue, to pause, to stop."""
 
 from .asha import Asha, AshaStop
+from .async_pbt import AsyncPbt
 from .base import Resume, Scheduler, Start, Verdict
 from .curve_stop import CurveStop
 from .freeze_thaw import FreezeThaw
@@ -18,6 +19,7 @@ __all__ = [
     "Asha",
     "AshaStop",
     "AsyncHyperband",
+    "AsyncPbt",
     "CurveStop",
     "FreezeThaw",
     "Full",
