@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,38 @@ def test_an_earlier_study_is_learned_from() -> None:
         )
 
     assert np.mean(known["true"]) < np.mean(unknown["true"])
+
+
+FOLDER = """
+from types import SimpleNamespace
+
+def get_task(name):
+    x = {"name": "x", "type": "float", "low": 0.0, "high": 1.0, "log": False}
+    told = lambda params, length, seed: {
+        "val_error": params["x"], "true_error": params["x"]
+    }
+    stats = {"best": 0.0, "median": 0.5}
+    return SimpleNamespace(name=name, space=[x], stats=stats, evaluate=told)
+"""
+
+
+@pytest.mark.parametrize("inner", [["in:a", "in:b"], None])
+def test_all_tasks_of_the_inner_list_learn_from_one_another(
+    inner: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = {"dev_core": ["lcbench:a", "other:b"]} | (
+        {"dev_in": inner} if inner else {}
+    )
+    (tmp_path / "tasks.py").write_text(FOLDER, "utf-8")
+    (tmp_path / "splits.json").write_text(json.dumps(lists), "utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "tasks", raising=False)
+
+    settings = comparisons(tmp_path)["transfer"].settings
+
+    monkeypatch.delitem(sys.modules, "tasks")
+    taught = [one.task.name for one in settings if one.name == "another set"]
+    assert ["lcbench:a", *(inner or [])] == taught
 
 
 def test_a_process_that_dies_is_named() -> None:
