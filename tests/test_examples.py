@@ -22,9 +22,10 @@ def said_by(name: str, folder: Path) -> list[str]:
 
 
 def test_a_moved_boundary_is_found_and_the_next_study_is_better(tmp_path: Path) -> None:
-    first, *findings, goal, second = said_by("move_a_boundary.py", tmp_path)
+    first, *findings, goal, taken_over, second = said_by("move_a_boundary.py", tmp_path)
 
     assert first.startswith("digits: lr in 0.0001..0.01 log, best val_loss")
     assert any(line.startswith("  boundary: ") for line in findings)
     assert goal == "next: Is val_loss better with another range of lr?"
+    assert taken_over == "  24 trials are taken over, the others are trained"
     assert second.startswith("digits-2: lr in 0.0001..0.1 log, best val_loss")

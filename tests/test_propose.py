@@ -56,20 +56,28 @@ def test_edges_are_moved_together_in_one_study() -> None:
     assert proposal.findings == (EDGE, OTHER_EDGE)
 
 
-def test_a_moved_study_learns_from_the_trials_inside_it() -> None:
-    study, history = searched_lr(sampler="auto")
+def test_a_moved_study_takes_over_the_trials_inside_it() -> None:
+    study, history = searched_lr()
     (proposal,) = propose(study, history, [EDGE])
-    assert proposal.reused == 40
-    assert proposal.study.learn_from == ("s",)
-    assert proposal.study.trials == 20
+    assert proposal.carried == 40
+    assert proposal.study.trials == 40 + 20
+    assert proposal.seconds == 20 * 10.0
 
 
-def test_trials_far_outside_of_a_moved_space_are_not_reused() -> None:
+def test_trials_outside_of_a_moved_space_are_not_taken_over() -> None:
     study, history = searched_lr()
     shifted = found("boundary", {"space": {"lr": {"low": 0.1, "high": 10.0}}})
     (proposal,) = propose(study, history, [shifted])
     inside = sum(float(trial.params["lr"] or 0) >= 0.1 for trial in history.trials)
-    assert inside <= proposal.reused < 40
+    assert proposal.carried == inside
+    assert proposal.study.trials == 40
+
+
+def test_a_comparison_is_run_anew_in_a_moved_space() -> None:
+    space: dict[str, Domain] = {**SPACE, "model": Choice(["a", "b"])}
+    study, history = searched(space, lambda p: p["lr"], scientific=["model"])
+    (proposal,) = propose(study, history, [EDGE])
+    assert (proposal.carried, proposal.study.trials) == (0, 40)
 
 
 def test_the_best_trial_is_the_baseline_of_what_comes_next() -> None:
@@ -130,7 +138,8 @@ def test_what_does_not_matter_is_fixed_while_exploiting() -> None:
     useless = found("importance", {"space": {"decay": {"fixed": 1e-4}}}, Level.NOTICE)
     (proposal,) = propose(study, history, [useless])
     assert proposal.study.fixed == {"decay": 1e-4}
-    assert proposal.reused == 40
+    assert proposal.learned == 40
+    assert proposal.study.learn_from == ("s",)
 
 
 def test_a_study_that_learned_already_is_not_narrowed() -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 import danlu
-from danlu.analysis.checks import analyze
 from danlu.client import LiveTrial
 from danlu.propose import propose
 
@@ -41,12 +40,15 @@ def main(folder: Path) -> None:
     with danlu.open(folder / "danlu.db") as project:
         first = project.run(study, learn, slots=2)
         show(study, first)
-        findings = analyze(study, first)
+        findings = project.analyze(study)
         for finding in findings:
             if finding.level is danlu.Level.WARNING:
                 print(f"  {finding.check}: {finding.message}")
         proposal = propose(study, first, findings, taken=["digits"])[0]
         print(f"next: {proposal.study.goal}")
+        project.plan(proposal.study)
+        taken_over = project.carry(proposal.study, study)
+        print(f"  {taken_over} trials are taken over, the others are trained")
         second = project.run(proposal.study, learn, slots=2)
         show(proposal.study, second)
     assert best_loss(second) < best_loss(first)

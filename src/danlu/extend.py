@@ -12,9 +12,9 @@ from .errors import StudyError
 from .history import History
 from .longer import Row, Rule, constants, row
 from .narrow import around
-from .propose import free_names, kept_baseline
 from .space import SearchSpace
 from .study import Study
+from .successor import free_names, kept_baseline
 from .worth import study_seconds
 
 LEAST_TRIALS = 3  # fewer have no spread, and one that diverges would leave one

@@ -6,27 +6,20 @@ is. Changes that answer one question are joined: a study asks one (D1).
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .analysis.base import Finding
-from .analysis.design.effort import TRIALS_PER_DIMENSION
 from .analysis.noise import LEAST_DF
 from .analysis.repeats import trial_noise
-from .change import changed
 from .domain import Choice
-from .errors import SpaceError
 from .history import History, Metric
-from .plans import Aim, Plan, expected, explores, goal_of, plans, reason_of
-from .space import Params
+from .plans import Aim, Plan, expected, plans, reason_of
 from .study import Study
-from .transfer import moved
-from .trial import Trial
+from .successor import free_names, successor
 from .worth import doubling_gain, study_seconds
 
-LEAST_NEW = 0.5  # share of the trials that a study runs itself, however many it reuses
 TEST_SEEDS = 3  # trials of the last look: a mean and how much it varies
 
 
@@ -37,8 +30,9 @@ class Proposal:
     `aim` says what it is for, `findings` are what it follows from, and `reason` says it
     in words. `gain` is by how much the metric is expected to become better (in its
     unit), None where that cannot be estimated; `expects` says it in words. `seconds` is
-    what its trials take together in one slot, None where nothing was timed. `reused`
-    earlier trials lie in the space of the new study, which learns from them.
+    what its new trials take together in one slot, None where nothing was timed.
+    `carried` trials of the study before count as its own, once `Project.carry` has
+    taken them over; `learned` ones its sampler learns from.
 
     >>> import danlu
     >>> study = danlu.Study("s-2", "Which x?", "loss", {"x": danlu.Float(0, 1)}, 10)
@@ -53,7 +47,8 @@ class Proposal:
     expects: str = ""
     gain: float | None = None
     seconds: float | None = None
-    reused: int = 0
+    carried: int = 0
+    learned: int = 0
 
 
 def propose(
@@ -114,21 +109,6 @@ def _is_like(planned: Study, study: Study) -> bool:
     return own == planned
 
 
-def free_names(name: str, taken: Collection[str]) -> Iterator[str]:
-    """Names after `name` that no study has.
-
-    >>> names = free_names("digits", {"digits-2"})
-    >>> next(names), next(names)
-    ('digits-3', 'digits-4')
-    """
-    stem = re.sub(r"-\d+$", "", name)
-    number = int(name[len(stem) + 1 :] or 1) if stem != name else 1
-    while True:
-        number += 1
-        if (free := f"{stem}-{number}") not in taken:
-            yield free
-
-
 def _gain(plan: Plan, history: History) -> float | None:
     """What a check expects; else, of more trials nearby, what the last half brought."""
     said = [finding.evidence.get("gain") for finding in plan.findings]
@@ -142,83 +122,20 @@ def _proposal(
     plan: Plan, study: Study, history: History, names: Iterator[str]
 ) -> Proposal:
     gain = _gain(plan, history)
-    if plan.aim is Aim.MORE:
-        planned, reused = replace(study, trials=plan.change["trials"]), 0
-        new = replace(planned, trials=max(1, planned.trials - study.trials))
-    else:
-        planned, reused = _planned(plan, study, history, next(names))
-        new = planned
+    name = study.name if plan.aim is Aim.MORE else next(names)
+    next_one = successor(plan, study, history, name)
+    to_train = replace(next_one.study, trials=next_one.new)
     return Proposal(
-        study=planned,
+        study=next_one.study,
         aim=plan.aim,
         reason=reason_of(plan, study),
         findings=plan.findings,
         expects=expected(plan, study, gain),
         gain=gain,
-        seconds=study_seconds(new, history, study),
-        reused=reused,
+        seconds=study_seconds(to_train, history, study),
+        carried=next_one.carried,
+        learned=next_one.learned,
     )
-
-
-def _planned(
-    plan: Plan, study: Study, history: History, name: str
-) -> tuple[Study, int]:
-    """The study that a plan makes of `study`, and how many trials it takes over."""
-    made = changed(study, plan.change)
-    earlier = tuple(own for own in study.learn_from if own != name)
-    best = history.best
-    planned = replace(
-        made,
-        name=name,
-        goal=goal_of(plan, study),
-        note=f"After {study.name}: {reason_of(plan, study)}",
-        learn_from=(*earlier, study.name),
-        baseline=None if best is None else kept_baseline(best.params, made),
-        seed=study.seed + 1,  # the same one would try the same places of the new cube
-    )
-    reused = _reused(planned, study, history)
-    if "trials" in plan.change:
-        return planned, reused
-    return replace(planned, trials=_trials(planned, plan, study, reused)), reused
-
-
-def kept_baseline(params: Params, study: Study) -> Params | None:
-    """Earlier params in the space of another study; None where they are not in it."""
-    names = {dimension.name for dimension in study.search_space.dimensions}
-    own = {n: value for n, value in params.items() if n in names or n in study.fixed}
-    try:
-        return study.search_space.admit({**own, **study.fixed})
-    except SpaceError:  # outside of it, or without what was added
-        return None
-
-
-def _trials(planned: Study, plan: Plan, study: Study, reused: int) -> int:
-    """As many as before, less what is known already, as far as it can be learned from.
-
-    Ten for each dimension and arm are enough near the best, and needed for what is new.
-    """
-    dimensions = max(1, max(len(space) for space in planned.arm_spaces))
-    wanted = TRIALS_PER_DIMENSION * dimensions * len(planned.arms)
-    if plan.aim is Aim.ADD:
-        return max(study.trials, wanted)
-    if plan.aim is Aim.NARROW:
-        return min(study.trials, wanted)
-    if explores(planned):
-        return study.trials
-    return max(study.trials - reused, math.ceil(LEAST_NEW * study.trials))
-
-
-def _reused(planned: Study, study: Study, history: History) -> int:
-    """How many trials of `study` have a place in the planned one's cube."""
-    return sum(_is_inside(trial, planned, study) for trial in history.ranked())
-
-
-def _is_inside(trial: Trial, planned: Study, study: Study) -> bool:
-    try:
-        values = study.search_space.by_path(trial.params)
-    except SpaceError:  # added by hand, outside of its own space
-        return False
-    return moved(planned.search_space, values, study.fixed) is not None
 
 
 def _last_look(

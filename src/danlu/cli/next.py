@@ -67,7 +67,14 @@ def next(
         elif place_to_run is not None:
             proposal = chosen(proposals, place_to_run)
             watch = watcher(plain=plain, quiet=quiet, verbose=False)
-            return run_planned(project, found, proposal.study, ctx.obj, watch)
+            return run_planned(
+                project,
+                found,
+                proposal.study,
+                ctx.obj,
+                watch,
+                taking_over=proposal.carried > 0,
+            )
         elif as_json:
             show_json("next", {"study": found.name, "next": _json(proposals)})
         else:
@@ -108,8 +115,13 @@ def run_planned(
     planned: Study,
     words: Sequence[str] | None,
     watch: Callable[[Progress], None],
+    *,
+    taking_over: bool = False,
 ) -> int:
-    """Runs a planned study as `study` was run, or by the program's `words`."""
+    """Runs a planned study as `study` was run, or by the program's `words`.
+
+    With `taking_over`, trials of `study` that are in the new space count as its own.
+    """
     from ..studyfile import read_program, write_program
     from .programs import executor_of
     from .run import run_to_end
@@ -124,6 +136,8 @@ def run_planned(
         )
     executor = executor_of(program)
     planned = project.plan(planned)
+    if taking_over:
+        project.carry(planned, study)
     write_program(program, launch_path(project, planned.name))
     say(f"{planned.name}: {planned.goal}")
     return run_to_end(project, planned, executor, watch)
@@ -172,12 +186,14 @@ def _show(study: Study, proposals: Sequence[Proposal]) -> None:
 
 def cost_text(study: Study, proposal: Proposal) -> str:
     """Trials, the time that they take, and the earlier ones that are used again."""
-    trials = proposal.study.trials
+    trials = proposal.study.trials - proposal.carried
     if proposal.study.name == study.name:
         trials -= study.trials
     text = plural(trials, "trial") + time_text(proposal.seconds)
-    if proposal.reused:
-        text += f"; {plural(proposal.reused, 'earlier trial')} learned from"
+    if proposal.carried:
+        text += f"; {plural(proposal.carried, 'earlier trial')} taken over"
+    if proposal.learned:
+        text += f"; {plural(proposal.learned, 'earlier trial')} learned from"
     return text
 
 
@@ -216,7 +232,8 @@ def _json(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
             "expects": own.expects,
             "gain": own.gain,
             "seconds": own.seconds,
-            "reused": own.reused,
+            "carried": own.carried,
+            "learned": own.learned,
         }
         for own in proposals
     ]
