@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..history import History, Metric
 from ..space import Array
-from ..trial import State, Trial
-from .base import Finding, Level
-from .curve_noise import LEAST_REPORTS, Curves, Trend, means, read
-from .metric_roles import is_training, training_metric
+from .curve_noise import Curves, Trend, means
+from .looked import Flags, Looked
 
 ALPHA = 0.01  # false alarms of one look at one curve
-WHOLE = 0.9  # share of the longest training that counts as all of it
 LOOKS = 2  # at windows that overlap, for each that does not: measured on white noise
 WINDOW = 10  # a level is the mean over a tenth of the reports
 LEAST_WINDOW = 3
@@ -36,106 +31,8 @@ DROPPED = 1.5  # a last quarter that falls so much more than the one before it
 SPIKE = 0.25  # share of what was gained that one report throws back
 SETBACK = 0.5  # share of what was gained that is lost, and won back later
 LEVEL = 0.25  # sds of a report that are no difference of levels
-LEAST_BETTER = 5  # trials
 ONE_SIDED = 2.326  # standard normal quantile of 99 %
 EQUIVALENT = 1.645  # and of 95 %
-
-Flags = NDArray[np.bool_]
-
-_LOOKED: WeakKeyDictionary[History, tuple[Sequence[Trial], Looked]]
-_LOOKED = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """The search trials that were trained to their end, best first, and their curves.
-
-    `validation` are curves of the study's metric, `training` of `training_metric`; rows
-    of both are places in `trials`.
-    """
-
-    metric: Metric
-    trials: tuple[Trial, ...]
-    validation: tuple[Curves, ...]
-    training_metric: Metric | None
-    training: tuple[Curves, ...]
-
-    @property
-    def better(self) -> int:
-        """How many trials are the better ones: a quarter, but no fewer than five."""
-        return min(len(self.trials), max(LEAST_BETTER, len(self.trials) // 4))
-
-    @property
-    def read(self) -> Flags:
-        """Which of the trials have a curve long enough to be read (n,)."""
-        return self.flags(self.validation, lambda own: np.ones(len(own.rows), bool))
-
-    def unread(self, check: str, question: str, least: int = 1) -> Finding | None:
-        """What a check says that needs the curves of at least so many trials."""
-        known = int(self.read.sum())
-        if known >= least:
-            return None
-        return Finding(
-            check,
-            Level.UNKNOWN,
-            f"{known} of {least} trials that are needed were trained to their end and "
-            f"have {LEAST_REPORTS} values of {self.metric.name}: {question} cannot be "
-            "told yet.",
-            f"Report {self.metric.name} several times in each training, such as after "
-            "every epoch.",
-            {"missing": least - known},
-        )
-
-    def numbers(self, flags: Flags) -> list[int]:
-        """The numbers of the trials with a flag."""
-        return [self.trials[place].number for place in np.nonzero(flags)[0]]
-
-    def column(self, curves: Sequence[Curves], of: Callable[[Curves], Array]) -> Array:
-        """`of` each curve at its trial's place (n,), nan without a curve."""
-        found = np.full(len(self.trials), np.nan)
-        for own in curves:
-            found[own.rows] = of(own)
-        return found
-
-    def flags(self, curves: Sequence[Curves], of: Callable[[Curves], Flags]) -> Flags:
-        """`of` each curve at its trial's place (n,), False without a curve."""
-        found = np.zeros(len(self.trials), bool)
-        for own in curves:
-            found[own.rows] = of(own)
-        return found
-
-
-def look(history: History) -> Looked:
-    """The curves of the search trials that were trained to their end.
-
-    When the study's metric is itself a training one, no training metric stands beside
-    it. Checks that look at one history share what is found, until a trial changes.
-    """
-    ranked = history.ranked()  # the same tuple as long as no trial has changed
-    known = _LOOKED.get(history)
-    if known is None or known[0] is not ranked:
-        known = _LOOKED[history] = ranked, _looked(history.metric, ranked)
-    return known[1]
-
-
-def _looked(metric: Metric, ranked: Sequence[Trial]) -> Looked:
-    searched = [trial for trial in ranked if trial.kind.judged]
-    end = WHOLE * max((trial.step for trial in searched), default=0)
-    whole = [
-        trial
-        for trial in searched
-        if trial.state is State.COMPLETED or trial.step >= end
-    ]
-    own = training_metric(whole, metric)
-    if is_training(metric.name, {name for t in whole[:1] for name in t.curves}):
-        own = None
-    training = () if own is None else _curves(whole, own)
-    return Looked(metric, tuple(whole), _curves(whole, metric), own, training)
-
-
-def _curves(trials: Sequence[Trial], metric: Metric) -> tuple[Curves, ...]:
-    curves = [trial.curves.get(metric.name) for trial in trials]
-    return read(curves, metric.maximize)
 
 
 @dataclass(frozen=True)
@@ -218,6 +115,30 @@ def quantile(alpha: float, freedom: float) -> float:
     return float(stdtrit(freedom, 1 - alpha))
 
 
+def overfits(looked: Looked, alpha: float) -> Flags:
+    """Which trials (n,) rise in the study's metric and not in their training metric.
+
+    Where no training metric is reported, all that rise.
+    """
+    raised = looked.flags(looked.validation, lambda own: rise(own, alpha).beyond)
+    if looked.training_metric is None:
+        return raised
+    return raised & looked.flags(looked.training, lambda own: ~rise(own).beyond)
+
+
+def rises(looked: Looked) -> Flags:
+    """Which trials (n,) rise in what they were trained on."""
+    return looked.flags(looked.trained, lambda own: rise(own).beyond)
+
+
+def saturates(looked: Looked) -> Flags:
+    """Which trials (n,) are flat, in their training metric too where it is known."""
+    flat = looked.flags(looked.validation, saturated)
+    if looked.training_metric is None:
+        return flat
+    return flat & looked.flags(looked.training, saturated)
+
+
 def improving(curves: Curves) -> Flags:
     """Which curves fall over the last quarter by more than the noise, to the very end.
 
@@ -272,7 +193,7 @@ def saturated(curves: Curves) -> Flags:
     """Which curves are flat over their later half, within the noise of one report."""
     fall = curves.fall(curves.length // 2)
     reach = quantile(ALPHA, curves.freedom) * fall.error
-    flat = (np.abs(fall.value) < curves.sd) & (np.abs(fall.value) < reach)
+    flat = np.abs(fall.value) <= np.minimum(curves.sd, reach)
     flags: Flags = flat & (flat_from(curves) <= curves.steps[:, curves.length // 2])
     return flags
 
@@ -290,7 +211,7 @@ def unstable(curves: Curves) -> Flags:
     noise = curves.sd + chance * curves.error(float(np.sqrt(2 / width)))
     least = np.maximum(noise, SPIKE * gained[:, -1])
     lost = (back > SETBACK * gained) & (back > least[:, None])
-    flags: Flags = thrown | lost.any(axis=1)
+    flags: Flags = thrown | (lost.any(axis=1) & ~rise(curves).beyond)
     return flags
 
 

@@ -9,14 +9,8 @@ import numpy as np
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import (
-    Flags,
-    Looked,
-    Progress,
-    improving,
-    look,
-    progress,
-)
+from .curve_classes import Progress, improving, progress
+from .looked import Flags, Looked, look
 
 CHECK = "still-improving"
 LEAST_TRIALS = 3

@@ -12,7 +12,8 @@ from ..domain import Float
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import ALPHA, Flags, Looked, Rise, look, rise
+from .curve_classes import ALPHA, Rise, overfits, rise
+from .looked import Flags, Looked, look
 
 CHECK = "overfitting"
 TIMES = 10.0  # by which a regularizer's upper bound moves: one decade
@@ -44,10 +45,7 @@ def overfitting(study: Study, history: History) -> tuple[Finding, ...]:
     if unread := looked.unread(CHECK, "whether the best trial overfits"):
         return (unread,)
     best = _best_of_arms(study, looked)
-    alpha = ALPHA / len(best)
-    raised = looked.flags(looked.validation, lambda own: rise(own, alpha).beyond)
-    trains = looked.flags(looked.training, lambda own: ~rise(own).beyond)
-    own = raised & trains if looked.training_metric else raised
+    own = overfits(looked, ALPHA / len(best))
     found = [_arm(study, looked, place, own) for place in best if own[place]]
     return tuple(found) or (_none(looked, own),)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import ALPHA, look
+from .curve_classes import ALPHA
 from .curve_cycles import CYCLES, LEAST_TO_CYCLE, Cycle, common_cycle, cycling
+from .looked import look
 
 CHECK = "periodic"
 

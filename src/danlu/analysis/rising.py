@@ -7,8 +7,8 @@ from typing import Any
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import Flags, Looked, look, rise, unstable
-from .metric_roles import is_training
+from .curve_classes import rises, unstable
+from .looked import Flags, Looked, look
 
 CHECK = "training-rises"
 SHARE = 0.1  # of the trials, from which on it is not an odd one
@@ -38,41 +38,37 @@ def training_rises(study: Study, history: History) -> tuple[Finding, ...]:
     looked = look(history)
     if unread := looked.unread(CHECK, "whether the training loss rises"):
         return (unread,)
-    names = {name for own in looked.trials[:1] for name in own.curves}
-    itself = is_training(looked.metric.name, names)
-    curves = looked.validation if itself else looked.training
-    if not curves:
+    if not looked.trained:
         return (_unreported(),)
     name = (looked.training_metric or looked.metric).name
-    rises = looked.flags(curves, lambda own: rise(own).beyond)
-    thrown = looked.flags(curves, unstable)
-    return (_found(looked, name, rises, thrown),)
+    thrown = looked.flags(looked.trained, unstable)
+    return (_found(looked, name, rises(looked), thrown),)
 
 
-def _found(looked: Looked, name: str, rises: Flags, thrown: Flags) -> Finding:
-    share = float(rises.mean())
-    several = rises.sum() >= LEAST_TRIALS and share >= SHARE
+def _found(looked: Looked, name: str, rising: Flags, thrown: Flags) -> Finding:
+    share = float(rising.mean())
+    several = rising.sum() >= LEAST_TRIALS and share >= SHARE
     evidence: dict[str, Any] = {
-        "trials": looked.numbers(rises),
+        "trials": looked.numbers(rising),
         "share": share,
         "unstable": looked.numbers(thrown),
     }
-    if rises[0] or several:
+    if rising[0] or several:
         best = (
             f", with the best one, {looked.trials[0].number}, among them"
-            if rises[0]
+            if rising[0]
             else ""
         )
         return Finding(
             CHECK,
             Level.WARNING,
-            f"{name} ends above its lowest level, beyond its noise, in {rises.sum()} "
-            f"of {len(rises)} trials{best}: training gets worse as it goes on.",
+            f"{name} ends above its lowest level, beyond its noise, in {rising.sum()} "
+            f"of {len(rising)} trials{best}: training gets worse as it goes on.",
             "Look for a bug in the loss or the data, or for instability: a lower "
             "learning rate, warm-up or gradient clipping.",
             evidence,
         )
-    some = f" It does in {rises.sum()} others." if rises.any() else ""
+    some = f" It does in {rising.sum()} others." if rising.any() else ""
     shaky = f" {thrown.sum()} curves are thrown back at times." if thrown.any() else ""
     return Finding(
         CHECK,

@@ -10,7 +10,8 @@ import numpy as np
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import Flags, Looked, flat_step, look, pooled, saturated
+from .curve_classes import flat_step, pooled, saturates
+from .looked import Flags, Looked, look
 
 CHECK = "saturated"
 LEAST_TRIALS = 3
@@ -41,10 +42,7 @@ def saturation(study: Study, history: History) -> tuple[Finding, ...]:
     question = "whether fewer steps would do"
     if unread := looked.unread(CHECK, question, LEAST_TRIALS):
         return (unread,)
-    flags = looked.flags(looked.validation, saturated)
-    if looked.training:
-        flags &= looked.flags(looked.training, saturated)
-    return (_found(study, looked, flags),)
+    return (_found(study, looked, saturates(looked)),)
 
 
 def _found(study: Study, looked: Looked, flags: Flags) -> Finding:

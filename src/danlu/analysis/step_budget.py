@@ -11,7 +11,8 @@ from ..history import History
 from ..space import Array
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import Looked, flat_step, look, pooled, progress, window
+from .curve_classes import flat_step, pooled, progress, window
+from .looked import Looked, look
 
 CHECK = "step-budget"
 LEAST_TRIALS = 5

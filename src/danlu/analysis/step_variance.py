@@ -10,7 +10,7 @@ import numpy as np
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
-from .curve_classes import Looked, look
+from .looked import Looked, look
 
 CHECK = "step-variance"
 LEAST_TRIALS = 8  # the better half has three others than the best
