@@ -63,13 +63,15 @@ def _shares(
 
     p_U = 1 / (1 + eta^r), where eta^r is how many times longer than the shortest runs
     the trial will run at first (section 5.1). What is left is shared in proportion to
-    how likely each of the two makes the leading trials (section 5.2).
+    how likely each of the two makes the leading trials (section 5.2). Unlike there the
+    best of them does not count: nothing makes it as likely as itself, and with seven
+    hyperparameters no belief, however right, would ever be drawn from again.
     """
     longer = (history.budget or 1) / history.rungs[0] if history.rungs else 1.0
     random = 1 / (1 + longer)
     if best is None:
         return random, 1 - random, 0.0
-    believed, near = _score(history.space, leaders), _score(best, leaders)
+    believed, near = _score(history.space, leaders[1:]), _score(best, leaders[1:])
     belief = (1 - random) * believed / (believed + near)
     return random, belief, 1 - random - belief
 
@@ -85,11 +87,14 @@ def _score(space: SearchSpace, leaders: Sequence[Trial]) -> float:
 
 
 def _leaders(history: History) -> Sequence[Trial]:
-    """The best 1 / eta of the highest rung that eta trials have come to, best first."""
+    """The best 1 / eta of the highest rung that eta trials have come to, best first.
+
+    They are eta at least.
+    """
     steps = history.rungs
     factor = round(steps[1] / steps[0]) if len(steps) > 1 else 3
     for at in (*reversed(steps), None):
         ranked = [own for own in history.ranked(at) if own.params in history.space]
         if len(ranked) >= factor:
-            return ranked[: len(ranked) // factor]
+            return ranked[: max(factor, len(ranked) // factor)]
     return []
