@@ -30,9 +30,11 @@ from scipy.special import stdtr, stdtrit
 
 Array = NDArray[np.float64]
 
-_SHARES = (
-    np.arange(64) + 0.5
-) / 64  # of the drawing toward the average: 0 to 1, evenly
+# Shares of the drawing toward the average, 0 to 1: the fifth powers of even steps, so
+# that candidates far apart, which are hardly drawn at all, have shares that fit them.
+_ROOTS = (np.arange(128) + 0.5) / 128
+_SHARES = _ROOTS**5
+_WIDTHS = 5 * _ROOTS**4  # of the stretch that a share stands for
 _HALVINGS = 60  # of the bracket around a quantile: below the rounding of a number
 
 
@@ -182,10 +184,10 @@ def _drawn(own: Array, best: int, rest: float, seeds: float, degrees: int) -> Po
     squares = rest + seeds * _SHARES * float((own**2).sum())
     if squares.max() <= 0:  # all the same: nothing is known of how they differ
         return Posterior.of(0.0, 0.0, 1.0)
-    squares = np.maximum(squares, squares.max() * 1e-12)
+    squares = np.maximum(squares, squares.max() * 1e-15)
     total = free + degrees
     logs = free / 2 * np.log(_SHARES) - total / 2 * np.log(squares)
-    weights = np.exp(logs - logs.max())
+    weights = _WIDTHS * np.exp(logs - logs.max())
     kept = 1 - _SHARES
     variances = kept * free / (free + 1) / seeds * squares / total
     return Posterior(
