@@ -223,3 +223,18 @@ def test_a_change_to_what_is_so_already_is_none() -> None:
     study, history = searched_lr()
     same = found("coverage", {"trials": 40, "space": {"lr": {"high": 1.0}}})
     assert aims(propose(study, history, [same])) == [Aim.NARROW]
+
+
+def test_bounds_move_no_further_than_anybody_searches() -> None:
+    space: dict[str, Domain] = {"lr": Float(1e-3, 1.0), "dropout": Float(0, 0.9)}
+    study, history = searched(space, lambda p: -p["lr"])
+    far = {"lr": {"high": 1000.0}, "dropout": {"high": 1.3}}
+    (proposal,) = propose(study, history, [found("boundary", {"space": far})])
+    domains = proposal.study.search_space.domains
+    assert domains == {"lr": Float(1e-3, 10.0), "dropout": Float(0, 0.95)}
+
+
+def test_a_bound_that_is_far_out_already_stays() -> None:
+    study, history = searched({"lr": Float(1.0, 50.0)}, lambda p: -p["lr"])
+    far = found("boundary", {"space": {"lr": {"high": 1000.0}}})
+    assert aims(propose(study, history, [far])) == [Aim.NARROW]

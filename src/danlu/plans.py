@@ -8,11 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from .analysis.base import Finding, Level
+from .analysis.design.scale import practice
 from .analysis.sentence import listed
 from .ask import sampler_of
 from .auto import Auto
+from .domain import Choice
 from .history import History
 from .narrow import narrowed
+from .space import Dimension
 from .study import Study
 
 
@@ -105,8 +108,9 @@ def reason_of(plan: Plan, study: Study) -> str:
     if plan.findings:
         return " ".join(finding.message for finding in plan.findings)
     return (
-        f"No check casts doubt on the space of {study.name}, so that what is left is "
-        "to search close to its best trials."
+        f"The checks leave the space of {study.name} as it is, and its points were "
+        "chosen without looking at the results: what is best is close to the best so "
+        "far, and Bayesian optimization finds it with few trials."
     )
 
 
@@ -119,6 +123,8 @@ def expected(plan: Plan, study: Study, gain: float | None) -> str:
         share = plan.change["max_steps"] / study.max_steps
         if share < 1:
             return f"the same {metric} in {share:.0%} of the time"
+    if plan.aim is Aim.MOVE:
+        return f"cannot be estimated: nothing beyond it was tried in {study.name}"
     return f"cannot be estimated: nothing like it was tried in {study.name}"
 
 
@@ -141,17 +147,36 @@ def _change(finding: Finding, study: Study) -> Mapping[str, Any]:
     change = finding.evidence.get("change")
     if not isinstance(change, Mapping):
         return {}
-    known = {own.path: own.domain for own in study.search_space.dimensions}
+    known = {own.path: own for own in study.search_space.dimensions}
     space = {
-        path: {
-            k: v for k, v in fields.items() if v != getattr(known.get(path), k, _NEW)
-        }
+        path: {k: v for k, v in fields.items() if v != _now(known.get(path), k)}
         for path, fields in change.get("space", {}).items()
     }
+    space = {p: _in_practice(fields, known.get(p)) for p, fields in space.items()}
     space = {path: fields for path, fields in space.items() if fields}
     rest = {k: v for k, v in change.items() if v != getattr(study, k, _NEW)}
     rest.pop("space", None)
     return {**rest, "space": space} if space else rest
+
+
+def _now(dimension: Dimension | None, field_name: str) -> object:
+    return _NEW if dimension is None else getattr(dimension.domain, field_name, _NEW)
+
+
+def _in_practice(
+    fields: Mapping[str, Any], dimension: Dimension | None
+) -> dict[str, Any]:
+    """New bounds that go no further than anybody searches, unless the old ones do."""
+    kept = dict(fields)
+    if dimension is None or isinstance(dimension.domain, Choice):
+        return kept
+    domain, (least, most) = dimension.domain, practice(dimension.name)
+    if kept.get("high", domain.high) > max(most, domain.high):
+        kept["high"] = max(most, domain.high)
+    if kept.get("low", domain.low) < min(least, domain.low):
+        kept["low"] = min(least, domain.low)
+    unchanged = [k for k in ("low", "high") if kept.get(k) == getattr(domain, k)]
+    return {k: v for k, v in kept.items() if k not in unchanged}
 
 
 def _aim(change: Mapping[str, Any]) -> Aim:

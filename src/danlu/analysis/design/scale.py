@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...domain import Choice, Float, Int
@@ -140,6 +141,19 @@ def log_dropout(study: Study) -> Finding | None:
             "change": {"space": {path: {"log": False} for path in paths}},
         },
     )
+
+
+def practice(name: str) -> tuple[float, float]:
+    """Between which values a hyperparameter of that name is searched in practice.
+
+    >>> practice("dropout"), practice("base_lr"), practice("width")
+    ((0.0, 0.95), (1e-06, 10.0), (-inf, inf))
+    """
+    if fits(name, DROPOUT, SMOOTHING, COMPLEMENT, MOMENTUM):
+        return 0.0, _LARGEST
+    known = [ends for patterns, *ends in _USUAL if fits(name, *patterns)]
+    low, high = known[0] if known else (-math.inf, math.inf)
+    return low, high
 
 
 def _wide(domain: Float | Int) -> bool:
