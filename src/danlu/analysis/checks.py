@@ -17,6 +17,7 @@ from .boundary import boundary
 from .budget_agreement import budget_agreement
 from .coverage import coverage
 from .edge_of_stability import edge_of_stability
+from .importance import importance
 from .improving import still_improving
 from .infeasible import infeasible
 from .isolation import isolation
@@ -33,6 +34,7 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
+    "importance": importance,
     "isolation": isolation,
     "coverage": coverage,
     "infeasible": infeasible,
