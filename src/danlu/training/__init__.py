@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .accumulation import accumulate
+    from .activations import LayerActivations, check_activations
+    from .augmentation import erased, flipped, mixed_up, noisy, shifted, smoothed
     from .averaging import WeightAverage
     from .balanced import BalancedBatches, Oversampled, class_weights
     from .clipping import check_clipping, clip_by_norm, clip_by_value, clip_threshold
     from .drawing import schedule_svg, schedule_text
     from .drop_path import DropPath, drop_path_rates
+    from .ensembles import Ensemble, greedy_soup, soup
     from .finding import Finding
     from .freezing import freeze, train_unfrozen, unfreeze
     from .gradient_findings import LayerGradients
     from .gradient_monitor import GradientMonitor
     from .groups import decay_groups, layer_groups, uncovered
+    from .initialization import initialize_he, initialize_xavier, zero_residual
     from .joined import Joined
     from .norm_statistics import reestimate_norms
     from .norms import GradientNorms, gradient_norms
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     )
     from .sgdw import SGDW
     from .stepping import Update, take_step
+    from .stopping import EarlyStopping, best_step
     from .subsets import reduce_classes, stratified_order, stratified_subset
     from .tracks import ScheduleLR, Tracks
     from .unwrapping import unwrapped
@@ -113,6 +118,22 @@ _HOMES = {
     "freeze": "freezing",
     "unfreeze": "freezing",
     "train_unfrozen": "freezing",
+    "smoothed": "augmentation",
+    "mixed_up": "augmentation",
+    "flipped": "augmentation",
+    "shifted": "augmentation",
+    "erased": "augmentation",
+    "noisy": "augmentation",
+    "initialize_he": "initialization",
+    "initialize_xavier": "initialization",
+    "zero_residual": "initialization",
+    "check_activations": "activations",
+    "LayerActivations": "activations",
+    "EarlyStopping": "stopping",
+    "best_step": "stopping",
+    "Ensemble": "ensembles",
+    "soup": "ensembles",
+    "greedy_soup": "ensembles",
     "Finding": "finding",
 }
 
@@ -176,6 +197,22 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "freeze",
     "unfreeze",
     "train_unfrozen",
+    "smoothed",
+    "mixed_up",
+    "flipped",
+    "shifted",
+    "erased",
+    "noisy",
+    "initialize_he",
+    "initialize_xavier",
+    "zero_residual",
+    "check_activations",
+    "LayerActivations",
+    "EarlyStopping",
+    "best_step",
+    "Ensemble",
+    "soup",
+    "greedy_soup",
     "Finding",
 ]
 
