@@ -119,3 +119,12 @@ def test_the_best_of_two_has_the_weights_of_all_pairs() -> None:
     weights = best_of([1.0, 2.0, 3.0], 2).weights
 
     assert [5 / 9, 3 / 9, 1 / 9] == pytest.approx(weights.tolist())
+
+
+def test_the_search_trial_that_was_chosen_is_left_out() -> None:
+    _, history = confirmed(0, seeds=3, noise=0.1, weight=1.0)
+
+    found = trial_noise(history)
+
+    assert found is not None
+    assert (2, (100, 101, 102)) == (found.df, found.trials)

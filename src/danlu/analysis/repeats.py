@@ -49,7 +49,8 @@ def trial_noise(history: History) -> Noise | None:
 
     From completed trials of every kind that have the same params. Sets that are no
     better than the median search trial count only if there is no better one: a bad
-    configuration's noise says little about that of a good one.
+    configuration's noise says little about that of a good one. A search trial that was
+    chosen as the best is left out where its params were confirmed: it was lucky.
 
     >>> import danlu
     >>> trials = [danlu.Trial(number, {"x": 0.5}, danlu.State.COMPLETED, seed=number,
@@ -85,11 +86,16 @@ def _sets(history: History) -> list[Sequence[tuple[Trial, float]]]:
         if loss is not None:
             own = alike.setdefault(_key(trial), {})
             own.setdefault((trial.seed, loss), trial)
-    return [
-        [(trial, loss) for (_, loss), trial in own.items()]
-        for own in alike.values()
-        if len(own) > 1
-    ]
+    sets = (
+        [(trial, loss) for (_, loss), trial in own.items()] for own in alike.values()
+    )
+    return [_unchosen(own) for own in sets if len(own) > 1]
+
+
+def _unchosen(own: Sequence[tuple[Trial, float]]) -> Sequence[tuple[Trial, float]]:
+    """The trials that were not chosen for their loss, where these are at least two."""
+    blind = [(trial, loss) for trial, loss in own if not trial.kind.judged]
+    return blind if len(blind) > 1 else own
 
 
 def _key(trial: Trial) -> tuple[object, ...]:
