@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import attrgetter
 
 from numpy.random import Generator
 
@@ -18,7 +19,7 @@ from ..history import History
 from ..trial import State, Trial
 from .base import Resume, Scheduler, Start, Verdict
 from .explore import explored
-from .population import Population, loss_at, member_of, members
+from .population import Population, came_to, lines, loss_at, member_of
 from .rungs import at_rung, full_length, may_start, paused_at_budget
 
 _DEAD = (State.INFEASIBLE, State.FAILED)
@@ -74,13 +75,14 @@ class AsyncPbt(Scheduler):
         """
         interval = self._population().steps(history)
         length = full_length("AsyncPbt", history)
-        latest, starts = members(history), may_start(history)
+        line_of, starts = lines(history), may_start(history)
+        latest = {number: own[-1] for number, own in line_of.items()}
         if starts and len(latest) < self.population:
             number = next(n for n in range(self.population) if n not in latest)
             return Start(min(interval, length), note=_note(number, None))
         behind = sorted(latest.values(), key=lambda own: (own.step, own.number))
         every = [
-            (trial, self._parents(history, trial, latest) if starts else None)
+            (trial, self._parents(history, trial, line_of) if starts else None)
             for trial in behind
         ]
         for trial, parents in every:
@@ -101,7 +103,7 @@ class AsyncPbt(Scheduler):
         return paused_at_budget(trial, history)
 
     def _parents(
-        self, history: History, trial: Trial, latest: dict[int, Trial]
+        self, history: History, trial: Trial, line_of: dict[int, list[Trial]]
     ) -> list[Trial] | None:
         """Whose checkpoint is to replace a member, best first; None if it goes on.
 
@@ -111,7 +113,7 @@ class AsyncPbt(Scheduler):
         if not (dead or _rests(trial)):
             return None
         step = (trial.budget or trial.step) if dead else trial.step
-        ranked = _standing(history, step)
+        ranked = _standing(history, line_of, step)
         least = min(self.population, math.ceil(1 / self.share))
         if not (dead or len(ranked) >= least):
             return None
@@ -120,7 +122,7 @@ class AsyncPbt(Scheduler):
             return None
         loss = loss_at(history, trial, step)
         better = [
-            latest[member_of(own)] for value, own in ranked[:count] if value < loss
+            line_of[member_of(own)][-1] for value, own in ranked[:count] if value < loss
         ]
         return [own for own in better if not own.state.ended] or None
 
@@ -146,20 +148,18 @@ def _rests(trial: Trial) -> bool:
     return trial.budget is not None and at_rung(trial, trial.budget)
 
 
-def _standing(history: History, step: int) -> list[tuple[float, Trial]]:
+def _standing(
+    history: History, line_of: dict[int, list[Trial]], step: int
+) -> list[tuple[float, Trial]]:
     """Who trained each member to `step`, with the loss there, best first.
 
     A trial that died on the way has the loss inf. Members that have not come so far,
     and those that went past it with the checkpoint of another, are left out.
     """
-    came: dict[int, Trial] = {}
-    for trial in history.trials:
-        own = trial.kind.judged and "member" in trial.scheduler_note
-        if own and trial.first_step < step:
-            came[member_of(trial)] = trial
+    came = (came_to(own, step, attrgetter("first_step")) for own in line_of.values())
     ranked = [
         (loss_at(history, trial, step), trial)
-        for trial in came.values()
-        if trial.step >= step or trial.state in _DEAD
+        for trial in came
+        if trial is not None and (trial.step >= step or trial.state in _DEAD)
     ]
     return sorted(ranked, key=lambda own: (own[0], own[1].number))

@@ -11,6 +11,7 @@ history, so nothing is lost in a crash.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import StudyError
@@ -124,11 +125,24 @@ class Population:
 
 def members(history: History) -> dict[int, Trial]:
     """The trial that trains each member now, by the member's number."""
-    found: dict[int, Trial] = {}
-    for trial in history.trials:
-        if trial.kind.judged and "member" in trial.scheduler_note:
-            found[member_of(trial)] = trial
-    return found
+    return {number: own[-1] for number, own in lines(history).items()}
+
+
+def lines(history: History) -> dict[int, list[Trial]]:
+    """The trials that have trained each member, one after another, by its number."""
+    every = (
+        [own[number] for number in sorted(own)]
+        for own in history.groups(_line_of).values()
+        if own
+    )
+    return {member_of(line[-1]): line for line in every}
+
+
+def came_to(
+    own: Sequence[Trial], step: int, since: Callable[[Trial], int]
+) -> Trial | None:
+    """Who of a line trained its member up to `step`: the last that began before."""
+    return next((trial for trial in reversed(own) if since(trial) < step), None)
 
 
 def member_of(trial: Trial) -> int:
@@ -142,12 +156,11 @@ def standing(history: History, step: int) -> list[tuple[float, Trial]]:
     A trial that died on the way has the loss inf. One that was replaced at `step` has
     its own, so that nobody else becomes one of the last because it has ended.
     """
-    came: dict[int, Trial] = {}
-    for trial in history.trials:
-        note = trial.scheduler_note
-        if trial.kind.judged and "member" in note and int(note["step"]) < step:
-            came[member_of(trial)] = trial
-    ranked = [(loss_at(history, trial, step), trial) for trial in came.values()]
+    ranked = [
+        (loss_at(history, trial, step), trial)
+        for own in lines(history).values()
+        if (trial := came_to(own, step, _since)) is not None
+    ]
     return sorted(ranked, key=lambda own: (own[0], own[1].number))
 
 
@@ -163,6 +176,17 @@ def loss_at(history: History, trial: Trial, step: int) -> float:
     if not len(values) or not math.isfinite(values[-1]):
         return math.inf
     return float(-values[-1] if history.metric.maximize else values[-1])
+
+
+def _line_of(trial: Trial) -> int | None:
+    """The member that a search trial trains, None for a trial of no population."""
+    in_line = trial.kind.judged and "member" in trial.scheduler_note
+    return member_of(trial) if in_line else None
+
+
+def _since(trial: Trial) -> int:
+    """The step at which a trial took its member over."""
+    return int(trial.scheduler_note["step"])
 
 
 def _came_to(trial: Trial, step: int) -> bool:
