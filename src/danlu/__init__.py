@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import client, executors, presets, recipes, samplers, schedulers, training
     from .analysis.base import Finding, Level
+    from .autopilot import Budget, tune
     from .constraint import Constraint
     from .decision import Decision, Ruling
     from .domain import Belief, Choice, Float, Int
@@ -40,6 +41,8 @@ _HOMES = {
     "Constraint": "constraint",
     "Study": "study",
     "open": "project",
+    "tune": "autopilot",
+    "Budget": "autopilot",
     "load": "studyfile",
     "Project": "project",
     "Progress": "loop",
@@ -86,6 +89,8 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "open",
     "load",
     "Project",
+    "tune",
+    "Budget",
     "Progress",
     "Trial",
     "State",

@@ -89,7 +89,16 @@ class Hours:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much may be spent, all rounds and the confirmation together."""
+    """How much may be spent, all rounds and the confirmation together.
+
+    >>> import danlu
+    >>> from danlu.autopilot import Hours
+    >>> danlu.Budget(50).unit.name, danlu.Budget(8, Hours(slots=4)).unit.name
+    ('full trainings', 'hours')
+
+    Raises:
+        StudyError: the amount is no number above 0.
+    """
 
     amount: float
     unit: Unit = field(default_factory=Trainings)
@@ -145,6 +154,17 @@ def tune(project: Project, study: Study, run: Run, budget: Budget) -> Tuned:
     moved; the Gaussian process goes on in two rounds, between which it is looked again,
     with every earlier trial that the space holds. A fifth confirms the best on three
     new seeds each.
+
+    >>> import danlu
+    >>> study = danlu.Study("bowl", "Where is the bottom?", "loss",
+    ...                     {"x": danlu.Float(-1, 1)}, trials=1)
+    >>> with danlu.open(":memory:") as project:
+    ...     def run(study):
+    ...         square = danlu.executors.Inline(lambda trial: trial.params["x"] ** 2)
+    ...         return project.run(study, square)
+    ...     tuned = danlu.tune(project, study, run, danlu.Budget(12))
+    >>> abs(tuned.decision.params["x"]) < 0.2
+    True
 
     Raises:
         StudyHalted: three trials in a row failed in the same way.

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Write a commented study.yaml to start from."),
     "check": ("check", "Validate a study and try its program for a few steps."),
     "run": ("run", "Run a study's trials, or go on with them."),
+    "tune": ("tune", "Explore, adapt, exploit, confirm, decide: within a budget."),
     "resume": ("resume", "Go on with a study by its name alone."),
     "status": ("status", "What runs, how far it is, and the best so far."),
     "report": ("report", "What a study found, here or as an HTML page."),

@@ -65,7 +65,7 @@ def decide(
     if as_json:
         show_json("decide", decision_json(decision))
     else:
-        _show(decision)
+        show_decision(decision)
 
 
 @click.command()
@@ -101,7 +101,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
     return {**own, **decision_to_json(decision)}
 
 
-def _show(decision: Decision) -> None:
+def show_decision(decision: Decision) -> None:
     """The ruling first, then what it rests on."""
     click.echo("\n".join(_lines(decision)))
     name = quoted(decision.study)

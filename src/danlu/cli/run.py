@@ -79,8 +79,9 @@ def run(
     program = placed(file.program, on, address, slurm)
     executor = executor_of(program)  # first, so that no study is left behind
     with existing_or_new(place) as project:
-        _warn_on_stderr()
+        warn_on_stderr()
         study = project.plan(file.study)
+        _say_baseline(project, study)
         write_program(program, launch_path(project, study.name))
         watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
         return run_to_end(project, study, executor, watch)
@@ -139,13 +140,24 @@ def _rehearsed(file: StudyFile) -> None:
             click.echo(f"#{trial.number}  {trial.kind}  {shown}")
 
 
+def _say_baseline(project: Project, study: Study) -> None:
+    """Says what `danlu confirm` will compare with, where the study does not."""
+    held = None if study.baseline is not None else project.baseline()
+    if held is None or held.params is None or held.study == study.name:
+        return
+    shown = params_text(held.params, without=study.fixed)
+    say(
+        f"baseline adopted from {held.study}: {shown}; `danlu confirm` compares with it"
+    )
+
+
 def _close(watch: Callable[[Progress], None]) -> None:
     close = getattr(watch, "close", None)
     if close is not None:
         close()
 
 
-def _warn_on_stderr() -> None:
+def warn_on_stderr() -> None:
     """Lets the library's warnings reach the user, as every message does."""
     import logging
 

@@ -1,0 +1,115 @@
+"""`danlu tune`: from a program and a budget to confirmed params."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import NO_RESULT
+from .options import ADDRESS, ON, PROJECT, SLURM
+from .place import existing_or_new, launch_path
+from .run import warn_on_stderr
+from .stated import WithProgram, stated, study_options
+from .words import say
+
+if TYPE_CHECKING:
+    from ..autopilot import Budget, Tuned
+    from ..history import History
+    from ..study import Study
+    from ..studyfile import StudyFile
+
+
+@click.command(cls=WithProgram)
+@click.argument("target", required=False, metavar="[FILE | train.py:function]")
+@study_options
+@click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="H",
+              help="Spend H hours instead of --trials full trainings.")  # fmt: skip
+@ON
+@ADDRESS
+@SLURM
+@PROJECT
+@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
+@click.pass_context
+def tune(
+    ctx: click.Context,
+    /,
+    target: str | None,
+    *,
+    hours: float | None,
+    on: str | None,
+    address: str | None,
+    slurm: tuple[str, ...],
+    place: str | None,
+    plain: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> int:
+    """Explore, read the results, adapt the space, exploit, confirm, decide.
+
+    The study is stated as for `danlu run`; its trials are the budget, in full
+    trainings, confirmation included. Each round is a study of its own, NAME-1, NAME-2
+    and so on, to be looked at and taken over. The same command goes on with what was
+    interrupted.
+
+    \b
+    danlu tune
+    danlu tune study.yaml --trials 60
+    danlu tune study.yaml --hours 8 -- python train.py {args}
+    """
+    from ..autopilot import tune as tuned_by
+    from ..studyfile import write_program
+    from .programs import check_words, executor_of, placed
+    from .progress import watcher
+
+    file = stated(target, ctx.obj, options)
+    check_words(file)
+    program = placed(file.program, on, address, slurm)
+    executor_of(program)  # first, so that no study is left behind
+    with existing_or_new(place) as project:
+        warn_on_stderr()
+
+        def run(study: Study) -> History:
+            write_program(program, launch_path(project, study.name))
+            watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
+            try:
+                return project.run(study, executor_of(program), watch=watch)
+            finally:
+                close = getattr(watch, "close", None)
+                if close is not None:
+                    close()
+
+        try:
+            tuned = tuned_by(project, file.study, run, _budget(file, hours))
+        except (KeyboardInterrupt, SystemExit):
+            say("stopped; the same command goes on from here")
+            raise
+        return _concluded(tuned)
+
+
+def _budget(file: StudyFile, hours: float | None) -> Budget:
+    from ..autopilot import Budget, Hours
+
+    if hours is not None:
+        return Budget(hours, Hours(file.program.slots))
+    return Budget(float(file.study.trials))
+
+
+def _concluded(tuned: Tuned) -> int:
+    """Writes what each round led to and what was decided; 4 without a result."""
+    from ..autopilot import story
+    from .decide import show_decision
+
+    for line in story(tuned):
+        click.echo(line)
+    budget = tuned.budget
+    click.echo(f"spent {tuned.spent:.3g} of {budget.amount:.3g} {budget.unit.name}")
+    if tuned.decision is None:
+        say("no trial has a result: look at one with `danlu trial logs 0`")
+        return NO_RESULT
+    click.echo()
+    show_decision(tuned.decision)
+    return 0
