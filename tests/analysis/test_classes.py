@@ -38,7 +38,7 @@ def test_each_class_is_told(name: str, validation: Array, training: Array) -> No
 
     assert own.share(name) >= 0.9
     others = set(own.trials) - {name}
-    assert all(own.share(other) <= 0.1 for other in others)
+    assert all(own.share(other) <= 0.25 for other in others)
 
 
 def test_a_flat_curve_is_saturated_in_most_trials() -> None:

@@ -38,8 +38,9 @@ class Classes:
 def classes(history: History) -> Classes:
     """What the curves of the search trials do, each looked at alone.
 
-    Of each class about one healthy trial in a hundred is a false member; what the
-    checks say of a study rests on its better trials together.
+    A flat curve is a false member of a class once in a hundred times; of one that falls
+    under a decaying learning rate it is less certain, alone, whether it still improves.
+    What the checks say of a study rests on its better trials together.
 
     >>> import danlu
     >>> values = {step: 1.0 if step < 3 else 0.0 for step in range(1, 41)}

@@ -16,17 +16,16 @@ from ..space import Array
 from .curve_noise import Curves, Trend, means
 from .looked import Flags, Looked
 
-ALPHA = 0.01  # false alarms of one look at one curve
+ALPHA = 0.005  # false alarms of one look at one curve: several checks look at several
 LOOKS = 2  # at windows that overlap, for each that does not: measured on white noise
 WINDOW = 10  # a level is the mean over a tenth of the reports
 LEAST_WINDOW = 3
 QUARTER = 4
 LEAST_QUARTER = 4  # reports that a line is drawn through, where three times fit
 FLATTENED = 0.25  # end slope over mean slope: 0.8 of 1 / sqrt(step), 0 of a cosine
-# Falls over the second, third and last quarter: a cosine's are 0.35, 0.35 and 0.15 of
-# all, while those of training itself shrink from each to the next at much one rate.
-SWELLED = 0.8
-SHRUNK = 0.7
+# A fall that halves from each quarter to the next leaves no more than the last one for
+# all steps to come: 0.46 of exp(-3 t), 0.41 of a cosine, 0.6 of 1 / sqrt(step).
+HALVED = 0.5
 DROPPED = 1.5  # a last quarter that falls so much more than the one before it
 SPIKE = 0.25  # share of what was gained that one report throws back
 SETBACK = 0.5  # share of what was gained that is lost, and won back later
@@ -100,6 +99,16 @@ def rise(curves: Curves, alpha: float = ALPHA) -> Rise:
     return Rise(height, height > least, steps)
 
 
+def level(curves: Curves, at: str) -> Array:
+    """The lowest level of each curve (n,), or its last one, without most of the noise.
+
+    A level is the mean of a tenth of the reports.
+    """
+    levels = means(curves.losses, window(curves.length))
+    found: Array = levels[:, -1] if at == "last" else levels.min(axis=1)
+    return found
+
+
 def window(length: int) -> int:
     """How many reports make a level: a tenth, but no fewer than three."""
     return max(LEAST_WINDOW, round(length / WINDOW))
@@ -142,12 +151,12 @@ def saturates(looked: Looked) -> Flags:
 def improving(curves: Curves) -> Flags:
     """Which curves fall over the last quarter by more than the noise, to the very end.
 
-    Not those that flatten out or drop, as they do under a decaying learning rate.
+    Not those that settle, flatten out or drop, as under a decaying learning rate.
     """
     fall = curves.fall(quarter(curves.length))
     chance = quantile(ALPHA, curves.freedom)
     falls = fall.value - chance * fall.error > curves.sd
-    flags: Flags = falls & ~flattens(curves) & ~drops(curves) & ~swells(curves)
+    flags: Flags = falls & ~flattens(curves) & ~drops(curves) & ~settles(curves)
     return flags
 
 
@@ -159,11 +168,11 @@ def flattens(curves: Curves) -> Flags:
     return flags
 
 
-def swells(curves: Curves) -> Flags:
-    """Which curves fall most in the middle, as under a cosine, and less at the end."""
+def settles(curves: Curves) -> Flags:
+    """Which curves fall in the last quarter by less than half of the one before it."""
     count = quarter(curves.length)
-    second, third, last = (curves.fall(count, k * count).value for k in (2, 1, 0))
-    flags: Flags = (third > SWELLED * second) & (last < SHRUNK * third)
+    last, third = curves.fall(count).value, curves.fall(count, count).value
+    flags: Flags = last < HALVED * third
     return flags
 
 
@@ -224,7 +233,7 @@ class Progress:
 
     `late` is their fall over the last quarter, `gain` the same in the metric's unit,
     `improves` whether it is more than the noise and goes on to the end, `decays`
-    whether it would be, if it did not flatten out or come in a drop.
+    whether it would be, if it did not settle, flatten out or come in a drop.
     """
 
     late: Pooled
@@ -244,15 +253,13 @@ def progress(looked: Looked) -> Progress:
         )
         return whole or Pooled(0.0, 0.0)
 
-    late, third, second = (
-        of(lambda own, count, k=k: own.fall(count, k * count))  # type: ignore[misc]
-        for k in range(3)
-    )
+    late = of(lambda own, count: own.fall(count))
+    third = of(lambda own, count: own.fall(count, before=count))
     end = of(lambda own, count: own.fall_at_end(count))
     more = Pooled(late.value - third.value, float(np.hypot(late.error, third.error)))
     dropped = late.value > DROPPED * third.value and more.above(0.0)
-    swelled = third.value > SWELLED * second.value and late.value < SHRUNK * third.value
-    decays = dropped or swelled or end.value < FLATTENED * late.value
+    settled = late.value < HALVED * third.value or end.value < FLATTENED * late.value
+    decays = dropped or settled
     falls = looked.column(
         looked.validation, lambda own: own.fall(quarter(own.length)).value
     )[: looked.better]

@@ -234,24 +234,30 @@ def _clipped(losses: Array) -> Array:
 def _correlation(stacks: Sequence[Array]) -> float:
     """The correlation of a report's noise with that of the next, 0 where unknown.
 
-    Differences of every second report vary more than those of neighbors by the factor
-    (1 + rho) (3 - rho^2) / (3 - rho). Its median over the curves is taken.
+    Moves from report to report are correlated with the next ones by -(1 - rho) / 2 in
+    an autoregression, and a trend is small among them. The mean over the curves.
     """
     long = [own for own in stacks if _late(own.shape[1]) >= LEAST_TO_CORRELATE]
-    found = [_variance_ratios(own) for own in long]
-    ratios = np.concatenate(found) if found else np.empty(0)
-    ratios = ratios[np.isfinite(ratios)]
-    if not len(ratios):
+    found = np.concatenate([np.empty(0), *(_correlations(own) for own in long)])
+    if not len(found):
         return 0.0
-    rho = np.linspace(0, MOST_CORRELATION, 91)
-    factor = (1 + rho) * (3 - rho**2) / (3 - rho)
-    return float(np.interp(np.median(ratios), factor, rho))
+    return float(np.clip(1 + 2 * found.mean(), 0.0, MOST_CORRELATION))
 
 
-def _variance_ratios(losses: Array) -> Array:
-    near, far = _variance(losses), _variance(losses, lag=2)
-    ratios: Array = np.divide(far, near, out=np.full(len(near), np.nan), where=near > 0)
-    return ratios
+def _correlations(losses: Array) -> Array:
+    """The correlation of late moves with the next ones, of each curve that moves."""
+    moves = np.diff(losses[:, -_late(losses.shape[1]) :], axis=1)
+    reach = CUT * math.sqrt(2) * _rough_sd(losses)[:, None]
+    middle = np.median(moves, axis=1, keepdims=True)
+    moves = np.clip(moves, middle - reach, middle + reach)
+    count = moves.shape[1]
+    line, _ = np.linalg.qr(np.vander(np.arange(count), 2))
+    moves -= (moves @ line) @ line.T
+    squares = (moves**2).mean(axis=1)
+    products = (moves[:, :-1] * moves[:, 1:]).mean(axis=1)
+    known = squares > 0
+    found: Array = products[known] / squares[known]
+    return found
 
 
 def _sd(losses: Array, rho: float) -> tuple[Array, float]:

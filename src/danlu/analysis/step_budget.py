@@ -58,42 +58,18 @@ def step_budget(study: Study, history: History) -> tuple[Finding, ...]:
 
 def _found(study: Study, looked: Looked, best: Array) -> Finding:
     steps = study.max_steps or int(np.median([own.step for own in looked.trials]))
-    early = float((best <= EARLY).mean())
-    late = float((best > LATE).mean())
+    early, late = float((best <= EARLY).mean()), float((best > LATE).mean())
     counts, _ = np.histogram(best, bins=BINS, range=(0.0, 1.0))
-    evidence: dict[str, Any] = {
-        "histogram": counts.tolist(),
-        "early": early,
-        "late": late,
-    }
+    evidence = {"histogram": counts.tolist(), "early": early, "late": late}
     own, flat_from = progress(looked), _flat_from(looked)
-    if early >= ALWAYS or flat_from <= EARLY * steps:
-        shorter = math.ceil(SPARE * EARLY * steps)
-        evidence["change"] = {"max_steps": shorter}
-        how = (
-            f"{early:.0%} of the better half of the trials are at their best within "
-            "the first tenth"
-            if early >= ALWAYS
-            else f"the better trials are flat from about step {flat_from:g} on"
-        )
-        return Finding(
-            CHECK,
-            Level.WARNING,
-            f"{steps} steps are far too many: {how}.",
-            f"Train for about {shorter} steps.",
-            evidence,
-        )
+    if early >= ALWAYS:
+        how = f"{early:.0%} of the better half of the trials are at their best within"
+        return _too_many(steps, f"{how} the first tenth", evidence)
+    if flat_from <= EARLY * steps:
+        how = f"the better trials are flat from about step {flat_from:g} on"
+        return _too_many(steps, how, evidence)
     if late > MOSTLY and own.improves:
-        evidence["change"] = {"max_steps": TIMES * steps}
-        return Finding(
-            CHECK,
-            Level.WARNING,
-            f"{steps} steps are few: {late:.0%} of the better half of the trials are "
-            f"at their best in the last quarter, where {looked.metric.name} still "
-            f"gains {own.gain:.3g}.",
-            "Train longer, or tune the decay of the learning rate again.",
-            evidence,
-        )
+        return _too_few(steps, looked.metric.name, own.gain, evidence)
     return Finding(
         CHECK,
         Level.OK,
@@ -101,6 +77,29 @@ def _found(study: Study, looked: Looked, best: Array) -> Finding:
         f"are at their best in the last quarter, {early:.0%} in the first tenth"
         + (", as under a decaying learning rate." if own.decays else "."),
         evidence=evidence,
+    )
+
+
+def _too_many(steps: int, how: str, evidence: dict[str, Any]) -> Finding:
+    shorter = math.ceil(SPARE * EARLY * steps)
+    return Finding(
+        CHECK,
+        Level.WARNING,
+        f"{steps} steps are far too many: {how}.",
+        f"Train for about {shorter} steps.",
+        {**evidence, "change": {"max_steps": shorter}},
+    )
+
+
+def _too_few(steps: int, name: str, gain: float, evidence: dict[str, Any]) -> Finding:
+    late = evidence["late"]
+    return Finding(
+        CHECK,
+        Level.WARNING,
+        f"{steps} steps are few: {late:.0%} of the better half of the trials are at "
+        f"their best in the last quarter, where {name} still gains {gain:.3g}.",
+        "Train longer, or tune the decay of the learning rate again.",
+        {**evidence, "change": {"max_steps": TIMES * steps}},
     )
 
 
