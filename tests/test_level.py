@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import danlu
 from danlu import Curve, History, State, Trial
-from danlu.level import leveled
+from danlu.level import dependence, leveled
 from danlu.samplers import GP, TPE, Sampler
 from danlu.schedulers import (
     Asha,
@@ -66,6 +67,79 @@ def test_the_level_is_the_largest_budget_with_enough_losses(
     seen = leveled(_history(_ladder(*rests), dimensions), RUNGS)
 
     assert seen.level == expected
+
+
+def _chance(number: int, steps: int) -> Trial:
+    """A trial whose loss has nothing to do with its params before step 9."""
+    own = _trial(number, steps)
+    noise = np.random.default_rng(number).random(8)
+    curve = Curve.of(
+        {s: 10.0 + noise[s - 1] for s in range(1, min(steps, 8) + 1)}
+        | {s: loss for s, loss in _points(own) if s == 9}
+    )
+    return replace(own, curves={"loss": curve})
+
+
+def _points(trial: Trial) -> list[tuple[int, float]]:
+    curve = trial.curves["loss"]
+    return list(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+
+
+def _levels(rests: tuple[int, int, int], make: Callable[[int, int], Trial]) -> set[int]:
+    """The levels of 20 histories that differ by which numbers their trials have."""
+    steps = [9] * rests[2] + [3] * rests[1] + [1] * rests[0]
+    histories = (
+        _history([make(100 * turn + n, own) for n, own in enumerate(steps)])
+        for turn in range(20)
+    )
+    return {leveled(own, RUNGS).level or 0 for own in histories}
+
+
+def test_a_rung_whose_losses_are_chance_is_passed_over_half_of_the_time() -> None:
+    assert _levels((40, 0, 0), _chance) == {1, 9}
+    assert _levels((40, 0, 0), _trial) == {1}
+
+
+def test_above_rungs_of_chance_the_losses_of_the_end_are_learned_from() -> None:
+    assert _levels((30, 20, 10), _chance) == {9}
+
+
+def test_no_rung_is_asked_for_a_signal_before_it_has_losses_enough() -> None:
+    assert _levels((9, 0, 0), _chance) == {1}
+
+
+@pytest.mark.parametrize("count", [10, 20, 40])
+def test_chance_has_a_dependence_of_nothing_on_average(count: int) -> None:
+    rng = np.random.default_rng(0)
+    draws = [dependence(rng.random((count, 7)), rng.random(count)) for _ in range(1000)]
+
+    assert abs(np.mean(draws)) < 3 * np.std(draws) / 1000**0.5
+    assert 0.4 < np.mean(np.array(draws) > 0) < 0.48
+
+
+@pytest.mark.parametrize("dimension", range(3))
+def test_any_kind_of_dependence_is_seen_from_40_points(dimension: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((40, 3))
+    x = X[:, dimension]
+    noise = rng.normal(0.0, 0.3, 40)
+    for y in (x, (x - 0.5) ** 2, (x > 0.8) * 1.0, x + noise):
+        assert dependence(X, np.asarray(y, np.float64)) > 0
+
+
+def test_only_the_order_of_the_losses_counts() -> None:
+    X = np.random.default_rng(0).random((30, 2))
+    y = X.sum(1)
+
+    assert dependence(X, y) == pytest.approx(dependence(X, np.exp(20 * y)))
+
+
+def test_ten_thousand_trials_and_inactive_dimensions_are_looked_at() -> None:
+    X = np.random.default_rng(0).random((10_000, 2))
+    y = X[:, 0].copy()
+    X[::2, 1] = np.nan
+
+    assert dependence(X, y) > 0
 
 
 def test_without_rungs_a_history_stays_as_it_is() -> None:

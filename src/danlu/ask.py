@@ -277,7 +277,7 @@ class Asker:
         arm = None if arms == 1 else index % arms
         for _ in range(MOST_ASKS):
             known = memory.arm_history(arm, position=index // arms)
-            history = leveled(known, self.scheduler.rungs(known), start.budget)
+            history = self._as_seen(known, start)
             rng = trial_rng(memory.study, reserved.number)
             suggestion = self.sampler.ask(history, rng)
             if suggestion is None or not self.sampler.adaptive:
@@ -285,6 +285,12 @@ class Asker:
             if not any(new.params == suggestion.params for new in memory.refresh()):
                 break  # nobody else was given these params meanwhile
         return suggestion
+
+    def _as_seen(self, known: History, start: Start) -> History:
+        """What is known, as a sampler that learns from it is to see it."""
+        if not self.sampler.adaptive:
+            return known
+        return leveled(known, self.scheduler.rungs(known), start.budget)
 
     def _written(
         self,
