@@ -12,12 +12,14 @@ true. Intervals are exact ones of 95 % (Clopper & Pearson, 1934).
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +39,7 @@ class Tally:
 
     check: str
     speaks: bool
+    stated: bool
     situation: str
     what: str
     said: int
@@ -50,26 +53,33 @@ class Tally:
 
 
 def measured(
-    situations: Iterable[Situation], draws: int, checks: Sequence[str], first: int = 0
+    situation: Situation, draws: int, checks: Sequence[str], first: int = 0
 ) -> list[Tally]:
-    """What the checks said in each situation, claim by claim."""
-    said: dict[tuple[str, Claim], int] = defaultdict(int)
-    seen: dict[tuple[str, Claim], int] = defaultdict(int)
-    for situation in situations:
-        began_s = time.process_time()
-        for number in range(first, first + draws):
-            found = drawn(situation, number)
-            for name in checks:
-                own = [claim for claim in found.claims if claim.check == name]
-                findings = _findings(name, found) if own else ()
-                for claim in own:
-                    seen[situation.name, claim] += 1
-                    said[situation.name, claim] += is_said(claim, findings, found.study)
-        spent_s = time.process_time() - began_s
-        print(f"{situation.name}: {spent_s:.1f} s", file=sys.stderr)
+    """What the checks said in one situation, claim by claim."""
+    said: dict[Claim, int] = defaultdict(int)
+    seen: dict[Claim, int] = defaultdict(int)
+    began_s = time.process_time()
+    for number in range(first, first + draws):
+        found = drawn(situation, number)
+        for name in checks:
+            own = [claim for claim in found.claims if claim.check == name]
+            findings = _findings(name, found) if own else ()
+            for claim in own:
+                seen[claim] += 1
+                said[claim] += is_said(claim, findings, found.study)
+    spent_s = time.process_time() - began_s
+    print(f"{situation.name}: {spent_s:.1f} s", file=sys.stderr)
     return [
-        Tally(claim.check, claim.speaks, name, _words(claim), said[name, claim], count)
-        for (name, claim), count in seen.items()
+        Tally(
+            claim.check,
+            claim.speaks,
+            claim.stated,
+            situation.name,
+            _words(claim),
+            said[claim],
+            count,
+        )
+        for claim, count in seen.items()
     ]
 
 
@@ -92,15 +102,17 @@ def interval(said: int, draws: int) -> tuple[float, float]:
 def summary(tallies: Sequence[Tally], checks: Sequence[str]) -> str:
     """For each check its detection rate and its false-alarm rate, in Markdown."""
     lines = [
-        "| check | detected | of | least in | false alarms | of | most in |",
-        "|---|---|---|---|---|---|---|",
+        "| check | detected | of | least in | smaller effects | of | false alarms | of "
+        "| most in |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for check in checks:
-        cells = [f"`{check}`"]
-        for speaks in (True, False):
-            own = [t for t in tallies if t.check == check and t.speaks is speaks]
-            cells += _cells(own)
-        lines.append(f"| {' | '.join(cells)} |")
+        own = [tally for tally in tallies if tally.check == check]
+        stated = [tally for tally in own if tally.speaks and tally.stated]
+        smaller = [tally for tally in own if not tally.stated]
+        alarms = [tally for tally in own if not tally.speaks]
+        cells = [*_cells(stated), *_cells(smaller)[:2], *_cells(alarms)]
+        lines.append(f"| `{check}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -108,8 +120,9 @@ def _cells(tallies: Sequence[Tally]) -> list[str]:
     """The rate with its interval, the number of draws, and the worst situation."""
     if not tallies:
         return ["-", "0", "-"]
-    said, draws = (sum(getattr(t, name) for t in tallies) for name in ("said", "draws"))
-    worst = min(tallies, key=lambda t: t.right)
+    said = sum(tally.said for tally in tallies)
+    draws = sum(tally.draws for tally in tallies)
+    worst = min(tallies, key=lambda tally: tally.right)
     place = f"{worst.situation} {100 * worst.said / worst.draws:.0f} %"
     return [_rate(said, draws), f"{draws}", place]
 
@@ -127,6 +140,7 @@ def details(tallies: Sequence[Tally], most_right: float = 1.0) -> str:
         if tally.right > most_right:
             continue
         claim = "says" if tally.speaks else "silent"
+        claim = claim if tally.stated else "may say"
         claim = f"{claim} {tally.what}".strip()
         share = f"{100 * tally.said / tally.draws:.0f} %"
         cells = (f"`{tally.check}`", tally.situation, claim, share, str(tally.draws))
@@ -148,6 +162,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--check", choices=list(CHECKS), action="append")
     parser.add_argument("--situation", choices=list(SITUATIONS), action="append")
     parser.add_argument("--slow", action="store_true", help="ask the Gaussian process")
+    parser.add_argument("--save", help="a file that the counts are added to")
+    parser.add_argument("--load", help="print the tables of such a file")
     parser.add_argument("--cost", action="store_true", help="CPU time on a large study")
     own = parser.parse_args(words)
     checks = own.check or list(CHECKS)
@@ -155,12 +171,41 @@ def main(words: Sequence[str] | None = None) -> None:
         print(cost_table(costs(checks)))
         return
     np.seterr(all="raise", under="ignore")
-    situations = _situations(own.situation, own.slow)
-    tallies = measured(situations, own.draws, checks, own.first)
+    situations = [] if own.load else _situations(own.situation, own.slow)
+    tallies = load(own.load) if own.load else []
+    for situation in situations:
+        found = measured(situation, own.draws, checks, own.first)
+        tallies += found
+        if own.save:
+            save(found, own.save)
+    tallies = [tally for tally in added(tallies) if tally.check in checks]
     print(summary(tallies, checks))
     print()
     narrow = own.check or own.situation
     print(details(tallies, 1.0 if narrow else 0.95))
+
+
+def save(tallies: Iterable[Tally], path: str) -> None:
+    """Adds the counts to a file, one JSON object on each line."""
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(tally)) + "\n" for tally in tallies)
+
+
+def load(path: str) -> list[Tally]:
+    """The counts in a file that `save` wrote."""
+    lines = Path(path).read_text("utf-8").splitlines()
+    return [Tally(**json.loads(line)) for line in lines]
+
+
+def added(tallies: Iterable[Tally]) -> list[Tally]:
+    """The counts of one claim in one situation, from several runs, as one."""
+    joined: dict[tuple[object, ...], Tally] = {}
+    for tally in tallies:
+        key = (tally.check, tally.speaks, tally.stated, tally.situation, tally.what)
+        known = joined.get(key, replace(tally, said=0, draws=0))
+        said, draws = known.said + tally.said, known.draws + tally.draws
+        joined[key] = replace(known, said=said, draws=draws)
+    return list(joined.values())
 
 
 def cost_table(seconds: Mapping[str, float]) -> str:

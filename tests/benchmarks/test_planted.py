@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_an_interval_of_nothing_in_many_draws_starts_at_zero() -> None:
 
 def test_each_claim_is_counted_once_for_each_draw() -> None:
     situation = SITUATIONS["rate-small"]
-    tallies = planted.measured([situation], 3, list(CHECKS))
+    tallies = planted.measured(situation, 3, list(CHECKS))
 
     assert {3} == {tally.draws for tally in tallies}
     assert len(tallies) == len({(tally.check, tally.what) for tally in tallies})
@@ -29,6 +31,15 @@ def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     planted.main(["--draws", "1", "--check", FIRST, "--situation", "rate-small"])
 
     assert f"| `{FIRST}` |" in capsys.readouterr().out
+
+
+def test_counts_of_several_runs_are_added(tmp_path: Path) -> None:
+    path = str(tmp_path / "counts.jsonl")
+    for first in (0, 2):
+        found = planted.measured(SITUATIONS["rate-small"], 2, [FIRST], first)
+        planted.save(found, path)
+
+    assert [4] * len(found) == [t.draws for t in planted.added(planted.load(path))]
 
 
 def test_every_check_has_its_cost() -> None:

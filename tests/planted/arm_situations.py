@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,17 @@ from numpy.random import Generator
 from danlu import Int
 from danlu.space import Params
 
-from .claims import Claim, Situation, silent_but, speaks
+from .claims import Claim, Situation, hints, silent_but, speaks
 from .space_situations import planted, with_terms
 from .surface import Bowl, Offset
 from .world import World
 from .worlds import activations, momentum, optimizers, rate_and_decay
 
-APART = ("isolation", "coverage", "importance", "step_budget", "noise")
+Make = Callable[[Generator], World]
+
+APART = ("isolation", "coverage", "importance", "step-budget", "noise")
 QUIET = silent_but(*APART)
+AT_ZERO = silent_but(*APART, "boundary")  # the best dropout is near none at all
 
 
 def better(option: str, *others: str) -> list[Claim]:
@@ -29,6 +33,11 @@ def better(option: str, *others: str) -> list[Claim]:
     ]
 
 
+def perhaps(option: str, *others: str) -> list[Claim]:
+    """As `better`, by less than is stated."""
+    return [hints("isolation", option, "better"), *better(option, *others)[1:]]
+
+
 def none_better(*options: str) -> list[Claim]:
     """That no arm may be called the better one."""
     return [*(Claim("isolation", False, one, "better") for one in options), *QUIET]
@@ -37,28 +46,35 @@ def none_better(*options: str) -> list[Claim]:
 def arms() -> list[Situation]:
     """Scientific values compared, each after its nuisance hyperparameters (A11).
 
-    Where one is better, the difference is ten standard deviations of a seed or more.
+    Where one is better, it is so by a third of the way from the best to chance, or, for
+    a little, by a tenth of it: twenty standard deviations of a seed.
     """
     two = ("relu", "gelu")
+    four = ("gelu", "relu", "tanh", "silu")
+
+    def adam(by: float) -> Make:
+        return lambda rng: optimizers(rng, by)
+
+    def better_activation(*losses: float, **changes: Any) -> Make:
+        return lambda rng: activations(rng, losses, **changes)
+
+    uneven = better_activation(0.0, 0.4, counts=(20, 40))
     return [
-        planted(
-            "adam-better", lambda rng: optimizers(rng, 0.15), better("adam", "sgd")
-        ),
-        planted(
-            "relu-better",
-            lambda rng: activations(rng, (0.0, 0.1)),
-            better(*two),
-        ),
+        planted("adam-better", adam(0.4), better("adam", "sgd")),
+        planted("adam-a-little-better", adam(0.12), perhaps("adam", "sgd")),
+        planted("relu-better", better_activation(0.0, 0.4), better(*two)),
+        planted("relu-a-little-better", better_activation(0.0, 0.12), perhaps(*two)),
         planted(
             "one-of-four-better",
-            lambda rng: activations(rng, (0.1, 0.0, 0.1, 0.1)),
-            better("gelu", "relu", "tanh", "silu"),
+            better_activation(0.4, 0.0, 0.4, 0.4),
+            better(*four),
         ),
         planted(
-            "unequal-arms-better",
-            lambda rng: activations(rng, (0.0, 0.15), counts=(20, 40)),
-            better(*two),
+            "one-of-four-a-little-better",
+            better_activation(0.12, 0.0, 0.12, 0.12),
+            perhaps(*four),
         ),
+        planted("unequal-arms-better", uneven, better(*two)),
         planted(
             "unequal-arms-alike",
             lambda rng: activations(rng, (0.0, 0.0), counts=(52, 8)),
@@ -80,13 +96,21 @@ def arms() -> list[Situation]:
             none_better(*two),
         ),
         planted("layers-compared", layers, better("2", "1", "4")),
-        planted("dropout-compared", dropout, [speaks("isolation", "dropout"), *QUIET]),
+        planted(
+            "dropout-compared",
+            dropout,
+            [
+                speaks("isolation", "dropout 0 to 0.15", "better"),
+                Claim("isolation", False, "dropout 0.3 to 0.45", "better"),
+                *AT_ZERO,
+            ],
+        ),
     ]
 
 
 def layers(rng: Generator) -> World:
     """Two layers are better than one, three or four."""
-    costs = {1: 0.2, 2: 0.0, 3: 0.1, 4: 0.2}
+    costs = {1: 0.5, 2: 0.0, 3: 0.4, 4: 0.5}
     world = rate_and_decay(rng, trials=100, scientific=["layers"])
     space = {"layers": Int(1, 4), **world.space}
     terms = (
@@ -99,22 +123,20 @@ def layers(rng: Generator) -> World:
 def dropout(rng: Generator) -> World:
     """Is dropout of use? A continuous scientific hyperparameter that matters much."""
     world = momentum(rng, scientific=["dropout"], trials=100)
-    return with_terms(world, Bowl("dropout", 0.2, 3.0))
+    return with_terms(world, Bowl("dropout", 0.1, 16.0))
 
 
 def seeds() -> list[Situation]:
     """The same params on other seeds differ more than the best trials do (A14)."""
-    claims = [
-        speaks("noise"),
-        *silent_but("noise", "coverage", "importance", "step_budget", "boundary"),
-    ]
+    quiet = silent_but("noise", "coverage", "importance", "step-budget", "boundary")
+    claims, less = [speaks("noise"), *quiet], [hints("noise"), *quiet]
+
+    def noisy_top_3(rng: Generator) -> World:
+        return noisy(rng, confirm=(3, 4))
+
     return [
-        planted("noisy-seeds", noisy, claims),
-        planted(
-            "noisy-seeds-top-3",
-            lambda rng: noisy(rng, confirm=(3, 4)),
-            claims,
-        ),
+        planted("noisy-seeds", noisy, less),
+        planted("noisy-seeds-top-3", noisy_top_3, less),
         planted("lucky-winner", lucky, claims),
         planted("lucky-winner-in-an-arm", lucky_arm, claims),
     ]

@@ -15,17 +15,17 @@ CHECKS = (
     "coverage",
     "infeasible",
     "overfitting",
-    "step_variance",
-    "improving",
+    "step-variance",
+    "still-improving",
     "saturated",
-    "rising",
+    "training-rises",
     "periodic",
-    "edge_of_stability",
+    "edge-of-stability",
     "isolation",
     "importance",
-    "step_budget",
+    "step-budget",
     "noise",
-    "budget_agreement",
+    "budget-agreement",
 )
 
 
@@ -36,14 +36,16 @@ class Claim:
     `about` is the path, the option or the number of the trial that it is about, empty
     for the study as a whole. `says` is what it says of it, where a check says more than
     one thing: `high` and `low` for a bound; `fix`, `matters` and `interact` (about
-    `first*second`) for importance; `better`, `same` or `untold` for an arm; `too_many`
-    and `too_few` for steps.
+    `first*second`) for importance; `better` for an arm; `too_many`
+    and `too_few` for steps. An effect that is true but smaller than what the check's
+    documentation states is not `stated`.
     """
 
     check: str
     speaks: bool
     about: str = ""
     says: str = ""
+    stated: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Situation:
 def speaks(check: str, about: str = "", says: str = "") -> Claim:
     """That the check has something to say."""
     return Claim(check, True, about, says)
+
+
+def hints(check: str, about: str = "", says: str = "") -> Claim:
+    """That the check would be right to speak; its documentation promises less."""
+    return Claim(check, True, about, says, stated=False)
 
 
 def silent(*checks: str, about: str = "", says: str = "") -> tuple[Claim, ...]:

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from scipy.signal import lfilter
 
 from danlu.space import Array
 
@@ -22,6 +21,7 @@ Schedule = Literal["constant", "cosine", "stepped", "one_cycle", "restarts", "wa
 
 QUICK, TAIL = 0.75, 20.0  # share of the fall that is exponential; steepness of the rest
 MEMORY = 0.3  # noise of a step that is left in the next one
+REMEMBERED = 8  # steps: 0.3^8 is nothing
 CROSS_ENTROPY = 2.3  # log(10): the loss of a network of ten classes that knows nothing
 
 
@@ -146,10 +146,9 @@ def counted(error: Array, examples: int | None) -> Array:
 
 def _colored(count: int, rng: Generator) -> Array:
     """Noise of variance 1 (count,) in which a step remembers the one before it."""
-    fresh = rng.normal(size=count + 1)
-    fresh[1:] *= (1 - MEMORY**2) ** 0.5
-    noise: Array = lfilter([1.0], [1.0, -MEMORY], fresh)
-    return noise[1:]
+    fresh = rng.normal(size=count + REMEMBERED - 1) * (1 - MEMORY**2) ** 0.5
+    noise: Array = np.convolve(fresh, MEMORY ** np.arange(REMEMBERED), mode="valid")
+    return noise
 
 
 def _spikes(count: int, chance: float, rng: Generator) -> Array:

@@ -2,7 +2,7 @@
 
 Here every check is silent, or says that it cannot tell. No claim is made of `coverage`
 where more trials might well find better params, nor of `importance` and `isolation`,
-which always have something to report, nor of `step_budget` where trainings end at their
+which always have something to report, nor of `step-budget` where trainings end at their
 best, as they do under a decaying learning rate.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numpy.random import Generator
+from numpy.random import Generator, default_rng
 
 from danlu import Float, Metric
 
@@ -33,7 +33,9 @@ from .worlds import (
 )
 
 PERCENT = Metric("val_accuracy_percent", maximize=True)
-USUAL = ("coverage", "importance", "isolation", "step_budget")
+ADDITIVE = Claim("importance", False, says="interact")
+KEPT = Claim("importance", False, "lr", "fix")
+USUAL = ("coverage", "importance", "isolation", "step-budget")
 Make = Callable[[Generator], World]
 
 
@@ -75,7 +77,10 @@ def plain() -> list[Situation]:
             ("noisy", {"seed_sd": 0.01}),
             ("small", {"trials": 16}),
         ):
-            found.append(healthy(f"{name}-{label}", _with(world, **changes)))
+            more = [] if name == "coupled" else [ADDITIVE]
+            more += [KEPT] if "lr" in world(default_rng(0)).space else []
+            make = _with(world, **changes)
+            found.append(healthy(f"{name}-{label}", make, more=more))
     return found
 
 
@@ -93,15 +98,15 @@ def schedules() -> list[Situation]:
         for reports, swing in ((30, 0.02), (90, 0.05)):
             course = {"schedule": schedule, "reports": reports, "swing": swing}
             make = curved(rate_and_decay, None, course)
-            found.append(healthy(f"{schedule}-{reports}", make, "budget_agreement"))
+            found.append(healthy(f"{schedule}-{reports}", make, "budget-agreement"))
     return [
         *found,
         healthy(
             "warm-restarts",
             curved(rate_and_decay, None, {"schedule": "restarts", "swing": 0.03}),
             "periodic",
-            "rising",
-            "budget_agreement",
+            "training-rises",
+            "budget-agreement",
         ),
         healthy("rare-spikes", curved(momentum, None, {"spikes": 0.01})),
         healthy("ten-thousand-examples", curved(momentum, None, {"examples": 10000})),
@@ -115,7 +120,7 @@ def schedules() -> list[Situation]:
         healthy("seldom-evaluated", curved(momentum, None, {"sparse": 5})),
         healthy("early-stopping", curved(rate_and_decay, None, {"patience": 10})),
         healthy("evaluated-first", curved(rate_and_decay, None, {"first": 0})),
-        healthy("one-bad-training", curved(momentum, _one_bad), "rising"),
+        healthy("one-bad-training", curved(momentum, _one_bad), "training-rises"),
     ]
 
 
@@ -163,7 +168,7 @@ def spaces() -> list[Situation]:
         ),
         healthy("confirmed", _with(momentum, confirm=(1, 5), seed_sd=0.002)),
         healthy("confirmed-3", _with(rate_and_decay, confirm=(3, 4), seed_sd=0.002)),
-        healthy("best-checkpoints-spread", spread, more=_quiet("step_budget")),
+        healthy("best-checkpoints-spread", spread, more=_quiet("step-budget")),
     ]
 
 

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from danlu import Choice, Float, Int, Metric
 
-from .claims import Claim, Drawn, Situation, silent_but, speaks
+from .claims import Claim, Drawn, Situation, hints, silent_but, speaks
 from .surface import Bowl, Cliff, Offset, Rise, Term
 from .world import World
 from .worlds import (
@@ -61,7 +61,7 @@ def shifted(
 
 # Where the optimum is beyond an edge, more trials would help too, early stops disagree
 # no less than elsewhere, and whether other hyperparameters matter is not the question.
-BESIDE = ("coverage", "importance", "step_budget")
+BESIDE = ("coverage", "importance", "step-budget")
 
 
 def edge(path: str, side: str, *others: str) -> list[Claim]:
@@ -122,7 +122,7 @@ def beyond_an_edge() -> list[Situation]:
         planted(
             "lr-high-tpe",
             shifted(momentum, "lr", 1.15, sampler="tpe"),
-            edge("lr", "high", "edge_of_stability"),
+            edge("lr", "high", "edge-of-stability"),
         ),
         planted(
             "lr-low-gp",
@@ -145,47 +145,43 @@ def two_edges(rng: Generator) -> World:
 
 
 def too_few_or_too_wide() -> list[Situation]:
-    """So few trials near the best that twice as many would find better ones (A2)."""
-    claims = [
-        speaks("coverage"),
-        *silent_but("coverage", "boundary", "importance", "step_budget", "infeasible"),
-    ]
+    """So few trials near the best that twice as many would find better ones (A2).
+
+    Or a range so wide that most of the trials learn nothing.
+    """
+    quiet = silent_but(
+        "coverage", "boundary", "importance", "step-budget", "infeasible"
+    )
+    few, wide = [speaks("coverage"), *quiet], [hints("coverage"), *quiet]
     return [
-        planted("twelve-trials-in-six", six_for_twelve, claims),
-        planted("thirty-trials-in-eight", eight_for_thirty, claims),
-        planted("twelve-decades", twelve_decades, claims),
-        planted("needle", needle, claims),
-        planted("two-wide-dimensions", two_wide, claims),
+        planted("twelve-trials-in-six", lambda rng: several(rng, 6, 12), few),
+        planted("sixteen-trials-in-eight", lambda rng: several(rng, 8, 16), few),
+        planted("eight-trials-in-four", lambda rng: momentum(rng, trials=8), few),
+        planted("thirty-trials-in-eight", lambda rng: several(rng, 8, 30), wide),
+        planted("twelve-decades", twelve_decades, wide),
+        planted("needle", needle, wide),
+        planted("two-wide-dimensions", two_wide, wide),
+        planted("four-wide-dimensions", four_wide, wide),
     ]
 
 
-def _many(rng: Generator, count: int, trials: int, weight: float) -> World:
+def several(rng: Generator, count: int, trials: int) -> World:
     """So many hyperparameters, each of which matters."""
     names = [f"h{place}" for place in range(count)]
     return rate_alone(
         rng,
         space={name: Float(1e-4, 1.0, log=True) for name in names},
-        terms=tuple(Bowl(name, rng.uniform(0.3, 0.7), weight) for name in names),
+        terms=tuple(Bowl(name, rng.uniform(0.3, 0.7), 1.5) for name in names),
         trials=trials,
     )
 
 
-def six_for_twelve(rng: Generator) -> World:
-    """Twelve trials for six hyperparameters."""
-    return _many(rng, 6, 12, 1.5)
-
-
-def eight_for_thirty(rng: Generator) -> World:
-    """Thirty trials for eight hyperparameters."""
-    return _many(rng, 8, 30, 1.5)
-
-
 def twelve_decades(rng: Generator) -> World:
     """A learning rate from 1e-9 to 1000, of which one decade is of any use."""
-    world = rate_alone(rng, space={"lr": Float(1e-9, 1e3, log=True)}, trials=20)
+    world = rate_alone(rng, space={"lr": Float(1e-9, 1e3, log=True)}, trials=12)
     return with_terms(
         world,
-        Bowl("lr", rng.uniform(0.5, 0.6), 60.0),
+        Bowl("lr", rng.uniform(0.5, 0.6), 100.0),
         cliff=Cliff({"lr": 1.0}, 0.8),
     )
 
@@ -210,12 +206,20 @@ def two_wide(rng: Generator) -> World:
     )
 
 
+def four_wide(rng: Generator) -> World:
+    """Four ranges that are each some three times as wide as they should be."""
+    world = momentum(rng, trials=40)
+    weights = zip(world.space, (40.0, 10.0, 10.0, 10.0), strict=True)
+    terms = (Bowl(path, rng.uniform(0.3, 0.7), weight) for path, weight in weights)
+    return replace(world, terms=tuple(terms))
+
+
 def infeasible() -> list[Situation]:
     """A region of the space diverges or does not fit in memory (A3)."""
     memory = Cliff({"width": 0.6, "batch_size": 0.4}, 0.75, reason="memory: 16 GB used")
-    beside = ("infeasible", "coverage", "importance", "step_budget")
+    beside = ("infeasible", "coverage", "importance", "step-budget")
     quiet = silent_but(*beside)
-    either = silent_but(*beside, "edge_of_stability")
+    either = silent_but(*beside, "edge-of-stability")
     return [
         planted(
             "diverging-corner",
@@ -254,7 +258,7 @@ def infeasible() -> list[Situation]:
             ),
             [
                 speaks("infeasible", "optimizer=sgd/lr"),
-                *silent_but(*beside, "edge_of_stability", "isolation"),
+                *silent_but(*beside, "edge-of-stability", "isolation"),
             ],
         ),
     ]
@@ -265,8 +269,8 @@ def unstable_edge() -> list[Situation]:
 
     Without the cliff the best would be 0.15 of the range or more beyond it.
     """
-    beside = ("edge_of_stability", "infeasible", *BESIDE, "boundary", "step_variance")
-    claims = [speaks("edge_of_stability", "lr"), *silent_but(*beside)]
+    beside = ("edge-of-stability", "infeasible", *BESIDE, "boundary", "step-variance")
+    claims = [speaks("edge-of-stability", "lr"), *silent_but(*beside)]
     return [
         planted("edge-of-stability", unstable, claims),
         planted(
@@ -300,7 +304,7 @@ def unstable_alone(rng: Generator) -> World:
 
 def sensitive() -> list[Situation]:
     """What matters, what does not, and what must be tuned together (A12)."""
-    quiet = silent_but("importance", "coverage", "boundary", "step_budget")
+    quiet = silent_but("importance", "coverage", "boundary", "step-budget")
     fixed = [
         speaks("importance", "lr", "matters"),
         Claim("importance", False, "lr", "fix"),
@@ -335,7 +339,7 @@ def sensitive() -> list[Situation]:
             [
                 speaks("importance", "optimizer=sgd/one_minus_momentum", "fix"),
                 Claim("importance", False, "optimizer=sgd/lr", "fix"),
-                *silent_but("importance", "coverage", "boundary", "step_budget"),
+                *silent_but("importance", "coverage", "boundary", "step-budget"),
             ],
         ),
         planted(
