@@ -1,7 +1,7 @@
 """Three small real trainings in PyTorch, for whole tunings from start to end.
 
 digits    a network with dense layers on scikit-learn's digits, 10 epochs
-fashion   a convolutional network on 2,000 images of Fashion-MNIST, halved, 9 epochs
+fashion   a convolutional network on 1,000 images of Fashion-MNIST, halved, 9 epochs
 text      a convolutional network on queries of 20 intents of CLINC150, 6 epochs
 
 A step is an epoch. Each step reports the validation error, the test error of the same
@@ -218,12 +218,12 @@ def _digits() -> Parts:
 
 @cache
 def _fashion(data: Path) -> Parts:
-    """The first 2,000 images to train on, 1,000 to validate, 2,000 to test, 14 x 14."""
+    """The first 1,000 images to train on, 1,000 to validate, 2,000 to test, 14 x 14."""
     import numpy as np
 
     found = np.load(data / "fashion_mnist" / "fashion_mnist_20k.npz")
     parts = {}
-    for part, count in zip(PARTS, (2000, 1000, 2000), strict=True):
+    for part, count in zip(PARTS, (1000, 1000, 2000), strict=True):
         images = torch.as_tensor(found[f"x_{part}"][:count], dtype=torch.float32) / 255
         labels = torch.as_tensor(found[f"y_{part}"][:count], dtype=torch.int64)
         parts[part] = avg_pool2d(images[:, None], 2), labels
