@@ -52,6 +52,11 @@ class Looked:
         return min(len(self.trials), max(LEAST_BETTER, len(self.trials) // 4))
 
     @property
+    def half(self) -> int:
+        """How many trials are the better half of them, no fewer than five."""
+        return min(len(self.trials), max(LEAST_BETTER, -(-len(self.trials) // 2)))
+
+    @property
     def read(self) -> Flags:
         """Which of the trials have a curve long enough to be read (n,)."""
         return self.flags(self.validation, lambda own: np.ones(len(own.rows), bool))

@@ -20,16 +20,16 @@ SPARE = 1.25  # times the steps that were needed, for params that learn more slo
 
 
 def saturation(study: Study, history: History) -> tuple[Finding, ...]:
-    """Whether the better trials are flat over the later half of their steps.
+    """Whether the better half of the trials is flat over the later half of its steps.
 
-    Flat: the mean fall of the better trials (the best quarter, at least five) over the
-    later half is between -1 and 1 sd of a report, beyond a chance of one in twenty, and
-    their mean curve is down at its last level by then. This must hold of the metric,
-    and of the training metric where one is reported.
+    Flat: the mean fall of the better half of the trials (at least five) over the later
+    half of the steps is between -1 and 1 sd of a report, but for a chance of one in
+    twenty, and their mean curve is down at its last level by then. This must hold of
+    the metric, and of the training metric where one is reported.
 
     Found in 90 % of studies that are flat from a third of their steps on, with 16
-    trials of 100 reports or 32 of 50; one whose curves fall by 2 sds or more over the
-    later half is called flat in less than 5 %.
+    trials of 50 reports; one whose curves fall by 2 sds or more over the later half is
+    called flat in less than 5 %.
 
     >>> import danlu
     >>> study = danlu.Study(name="s", goal="Which x?", metric="loss", trials=1,
@@ -49,9 +49,7 @@ def _found(study: Study, looked: Looked, flags: Flags) -> Finding:
     share = float(flags.sum() / looked.read.sum())
     evidence: dict[str, Any] = {"share": share, "saturated": looked.numbers(flags)}
     steps = study.max_steps or int(np.median([own.step for own in looked.trials]))
-    flat = [
-        flat_step(own, looked.better) for own in (looked.validation, looked.training)
-    ]
+    flat = [flat_step(own, looked.half) for own in (looked.validation, looked.training)]
     known = [step for step in flat if step is not None]
     if not _flat(looked) or not known or max(known) > steps / 2:
         return Finding(
@@ -71,8 +69,8 @@ def _found(study: Study, looked: Looked, flags: Flags) -> Finding:
     return Finding(
         CHECK,
         Level.NOTICE,
-        f"The better trials are flat from about step {needed} of {steps} on, in "
-        f"{names}.{rest}",
+        f"The better half of the trials is flat from about step {needed} of {steps} "
+        f"on, in {names}.{rest}",
         f"Train for about {shorter} steps, and use the time for more trials.",
         evidence,
     )
@@ -81,7 +79,7 @@ def _found(study: Study, looked: Looked, flags: Flags) -> Finding:
 def _flat(looked: Looked) -> bool:
     """Whether the metric, and the training one if known, are flat in the later half."""
     for curves in (looked.validation, looked.training):
-        late = pooled(curves, lambda own: own.fall(own.length // 2), looked.better)
+        late = pooled(curves, lambda own: own.fall(own.length // 2), looked.half)
         if late is not None and not late.within(MOST):
             return False
     return True

@@ -30,11 +30,11 @@ def step_budget(study: Study, history: History) -> tuple[Finding, ...]:
     """Whether the steps are far too many or too few, by the trials' best checkpoints.
 
     Of the better half of the trials that were trained to their end. Far too many: nine
-    of ten have their best report in the first tenth of the steps, or the mean curve of
-    the better quarter is flat after it. Too few: most have their best report in the
-    last quarter, and the better trials together still fall there by more than the noise
-    (see `improving.still_improving`): a best report at the end alone is what a flat
-    curve has every fourth time, and one with a decaying learning rate always.
+    of ten have their best report in the first tenth of the steps, or their mean curve
+    is flat after it. Too few: most have their best report in the last quarter, and the
+    better trials together still fall there by more than the noise (see
+    `improving.still_improving`): a best report at the end alone is what a flat curve
+    has every fourth time, and one with a decaying learning rate always.
 
     Found in 90 % of studies whose best level is reached in the first twentieth, or
     whose curves fall by 2.5 sds of a report over the last quarter (100 reports, 16
@@ -66,7 +66,7 @@ def _found(study: Study, looked: Looked, best: Array) -> Finding:
         how = f"{early:.0%} of the better half of the trials are at their best within"
         return _too_many(steps, f"{how} the first tenth", evidence)
     if flat_from <= EARLY * steps:
-        how = f"the better trials are flat from about step {flat_from:g} on"
+        how = f"the better half of the trials is flat from about step {flat_from:g} on"
         return _too_many(steps, how, evidence)
     if late > MOSTLY and own.improves:
         return _too_few(steps, looked.metric.name, own.gain, evidence)
@@ -115,11 +115,11 @@ def _best_steps(looked: Looked) -> Array:
 
 
 def _flat_from(looked: Looked) -> float:
-    """The step from which on the better trials are flat, inf where they are not."""
+    """From which step on the better half of the trials is flat, inf where it is not."""
     late = pooled(
         looked.validation,
         lambda own: own.fall(own.length - window(own.length)),
-        looked.better,
+        looked.half,
     )
-    step = flat_step(looked.validation, looked.better)
+    step = flat_step(looked.validation, looked.half)
     return math.inf if late is None or step is None or not late.within(FLAT) else step
