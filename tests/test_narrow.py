@@ -86,3 +86,11 @@ def test_a_part_of_a_range_is_cut_at_its_edges() -> None:
 def test_no_trial_narrows_nothing() -> None:
     study = Study("s", "Which x?", "loss", {"x": Float(0, 1)}, trials=9)
     assert narrowed(study, History(study.search_space, study.objective)) == {}
+
+
+def test_many_trials_do_not_make_the_region_wide() -> None:
+    space: dict[str, Domain] = {f"x{place}": Float(0, 1) for place in range(4)}
+    study, history = searched(
+        space, lambda p: sum((p[name] - 0.5) ** 2 for name in space), count=2000
+    )
+    assert len(narrowed(study, history)) == 4

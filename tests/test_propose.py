@@ -238,3 +238,25 @@ def test_a_bound_that_is_far_out_already_stays() -> None:
     study, history = searched({"lr": Float(1.0, 50.0)}, lambda p: -p["lr"])
     far = found("boundary", {"space": {"lr": {"high": 1000.0}}})
     assert aims(propose(study, history, [far])) == [Aim.NARROW]
+
+
+def test_exploration_is_handed_over_although_no_region_stands_out() -> None:
+    study, history = searched(SPACE, lambda p: 1.0)
+    (proposal,) = propose(study, history, [])
+    assert proposal.aim is Aim.NARROW
+    assert proposal.study.search_space.domains == SPACE
+    assert proposal.study.sampler == "auto"
+
+
+def test_too_few_trials_to_tell_become_more_trials() -> None:
+    study, history = searched_lr(count=10)
+    said = Finding("boundary", Level.UNKNOWN, "Too few.", evidence={"missing": 6})
+    (more,) = propose(study, history, [said])
+    assert (more.study.name, more.study.trials) == ("s", 16)
+
+
+def test_few_trials_are_not_exploited_and_the_best_is_to_be_confirmed_first() -> None:
+    study, history = searched_lr(count=10)
+    (look,) = propose(study, history, [])
+    assert look.aim is Aim.TEST
+    assert "danlu confirm" in look.reason

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .analysis.design.effort import TRIALS_PER_DIMENSION
 from .domain import Choice, Float, Int, Value, same
 from .history import History
 from .space import Array, Dimension, SearchSpace
@@ -31,12 +32,13 @@ DIGITS = 2  # of a bound: `0.0013..0.057` is read, `0.001329..0.05688` is not
 def narrowed(study: Study, history: History) -> dict[str, dict[str, Any]]:
     """What to change of each dimension (by path) so that the best region is left.
 
-    The best 10 % of the search trials, at least five, are taken as draws from a region
-    that is an interval in each dimension. Its ends are estimated by the smallest and
-    the largest place, moved outwards by the mean gap between neighbors: the unbiased
-    estimate for m even draws. An option leaves when so few of the best having it would
-    be seen in less than 5 % of cases by luck (hypergeometric; Bonferroni over all
-    options). Empty with fewer than 20 trials, or when nothing can be told apart.
+    The best 10 % of the search trials, at least five and at most ten for each
+    dimension, are taken as draws from a region that is an interval in each dimension.
+    Its ends are estimated by the smallest and the largest place, moved outwards by the
+    mean gap between neighbors: the unbiased estimate for m even draws. An option leaves
+    when so few of the best having it would be seen in less than 5 % of cases by luck
+    (hypergeometric; Bonferroni over all options). Empty with fewer than 20 trials, or
+    when nothing can be told apart.
 
     >>> import danlu
     >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
@@ -52,7 +54,8 @@ def narrowed(study: Study, history: History) -> dict[str, dict[str, Any]]:
         return {}
     space = study.search_space
     places = np.array([space.encode(trial.params) for trial in inside])
-    count = max(LEAST_TOP, math.ceil(TOP_SHARE * len(inside)))
+    most = TRIALS_PER_DIMENSION * len(space)  # of more, the region is that of most
+    count = max(LEAST_TOP, min(math.ceil(TOP_SHARE * len(inside)), most))
     options = _option_count(space)
     changes: dict[str, dict[str, Any]] = {}
     for column, dimension in enumerate(space.dimensions):

@@ -14,7 +14,7 @@ from .ask import sampler_of
 from .auto import Auto
 from .domain import Choice
 from .history import History
-from .narrow import narrowed
+from .narrow import LEAST_TRIALS, narrowed
 from .space import Dimension
 from .study import Study
 
@@ -39,6 +39,7 @@ class Aim(StrEnum):
 
 
 AIMS = tuple(Aim)
+_OF_THE_SPACE = ("boundary", "coverage", "infeasible")
 _NEW = object()  # equal to nothing that a study has
 LEVELS = (Level.WARNING, Level.NOTICE, Level.OK, Level.UNKNOWN)
 
@@ -76,7 +77,8 @@ def plans(
     Once nothing casts doubt on the space, exploration is handed over to exploitation
     (D11): the region of the best, without what need not vary.
     """
-    every = (_plan(finding, study) for finding in findings)
+    every = [_plan(finding, study) for finding in findings]
+    every += _missing(study, history, findings)
     made = _joined(plan for plan in every if plan.change)
     settled = not any(plan.unsettled for plan in made)
     if settled and (exploit := _exploit(study, history, made)):
@@ -159,6 +161,20 @@ def _change(finding: Finding, study: Study) -> Mapping[str, Any]:
     return {**rest, "space": space} if space else rest
 
 
+def _missing(study: Study, history: History, findings: Sequence[Finding]) -> list[Plan]:
+    """More trials where there are too few to tell whether the space is right."""
+    ended = sum(trial.kind.judged and trial.state.ended for trial in history.trials)
+    made = []
+    for finding in findings:
+        missing = finding.evidence.get("missing")
+        if finding.level is not Level.UNKNOWN or finding.check not in _OF_THE_SPACE:
+            continue
+        if isinstance(missing, int) and ended + missing > study.trials:
+            change = {"trials": ended + missing}
+            made.append(Plan(Aim.MORE, change, (finding,)))
+    return made
+
+
 def _now(dimension: Dimension | None, field_name: str) -> object:
     return _NEW if dimension is None else getattr(dimension.domain, field_name, _NEW)
 
@@ -220,17 +236,19 @@ def _both(first: Plan, second: Plan) -> Plan:
 
 
 def _exploit(study: Study, history: History, made: Sequence[Plan]) -> Plan | None:
-    """The region of the best, chosen in by Bayesian optimization; None without one.
+    """The region of the best, searched by Bayesian optimization.
 
-    A study whose sampler learns is in that region already.
+    A study whose sampler learns is there already: then None, unless something need not
+    vary any more. None too while there are too few trials to go by.
     """
     fixing = [plan for plan in made if plan.aim is Aim.NARROW]
-    region = narrowed(study, history) if explores(study) else {}
-    if not region and not fixing:
+    ready = explores(study) and len(history.ranked()) >= LEAST_TRIALS
+    if not ready and not fixing:
         return None
+    region = narrowed(study, history) if ready else {}
     space = {**region}
     for plan in fixing:
         space |= plan.change["space"]
-    change = {"space": space, "sampler": "auto", "scientific": []}
+    change = {"space": space, "sampler": "auto", "scientific": ()}
     found = [finding for plan in fixing for finding in plan.findings]
     return Plan(Aim.NARROW, change, tuple(found))

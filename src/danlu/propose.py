@@ -18,6 +18,7 @@ from .history import History, Metric
 from .plans import Aim, Plan, expected, plans, reason_of
 from .study import Study
 from .successor import free_names, successor
+from .trial import Kind
 from .worth import doubling_gain, study_seconds
 
 TEST_SEEDS = 3  # trials of the last look: a mean and how much it varies
@@ -159,12 +160,19 @@ def _last_look(
         seed=study.seed + 1,
         note=f"The program has to report {test}, of data that no study has looked at.",
     )
-    why = "What further trials are expected to bring is below the noise between seeds"
+    why = "The checks ask for nothing else."
+    if noise:
+        why = (
+            "What further trials are expected to bring is below the noise between "
+            f"seeds ({noise:.2g})."
+        )
+    if not any(trial.kind is Kind.CONFIRM for trial in history.trials):
+        why += " Confirm the best params on fresh seeds before (danlu confirm)."
     return (
         Proposal(
             study=planned,
             aim=Aim.TEST,
-            reason=f"{why} ({noise:.2g})." if noise else "Nothing is left to be tried.",
+            reason=why,
             expects="nothing better: an honest number to report",
             seconds=study_seconds(planned, history, study),
         ),
