@@ -51,11 +51,13 @@ def _heavy(rng: Generator, shape: tuple[int, ...]) -> Array:
 class Noise:
     """What a seed does to a result: the shape, and how its size varies.
 
-    `unequal` is the standard deviation of the logarithm of the size, by configuration.
+    `unequal` is the standard deviation of the logarithm of the size, by configuration;
+    `baseline` multiplies that of the baseline.
     """
 
     draw: Callable[[Generator, tuple[int, ...]], Array]
     unequal: float = 0.0
+    baseline: float = 1.0
 
 
 NOISES: Mapping[str, Noise] = {
@@ -64,6 +66,10 @@ NOISES: Mapping[str, Noise] = {
     "skewed": Noise(_skewed),
     "normal, unequal": Noise(_normal, unequal=0.4),
     "skewed, unequal": Noise(_skewed, unequal=0.4),
+}
+# Where the assumptions do not hold: not counted among all.
+HARD: Mapping[str, Noise] = {
+    "skewed, baseline twice": Noise(_skewed, unequal=0.4, baseline=2.0),
 }
 PLANS = ((1, 5), (3, 3), (3, 5), (5, 5), (3, 10))  # candidates, seeds
 SPREADS = (0.3, 1.0, 3.0)
@@ -105,6 +111,7 @@ def case(rng: Generator, noise: Noise, spread: float, candidates: int) -> Case:
     is right. In the rest it is worse by up to two noises, or better by up to one.
     """
     sizes = np.exp(noise.unequal * rng.standard_normal(SEARCHED + 1))
+    sizes[0] *= noise.baseline
     truth = spread * rng.standard_normal(SEARCHED)
     seen = truth + sizes[1:] * noise.draw(rng, (SEARCHED,))
     picked = np.argsort(seen)[:candidates]
@@ -226,17 +233,19 @@ def main() -> None:
     print(HEAD)
     every: list[Told] = []
     by_plan: dict[tuple[int, int], list[Told]] = {plan: [] for plan in PLANS}
-    for name, noise in NOISES.items():
-        rows: list[Told] = []
-        for plan in PLANS:
-            found = measured(noise, plan, own.cases // len(PLANS), own.seed)
-            by_plan[plan] += found
-            rows += found
-        every += rows
-        print(row(name, rows), flush=True)
-    for (candidates, seeds), found in by_plan.items():
-        print(row(f"best of {candidates}, {seeds} seeds", found))
-    print(row("all", every))
+    for name, noise in {**NOISES, **HARD}.items():
+        found = {
+            plan: measured(noise, plan, own.cases // len(PLANS), own.seed)
+            for plan in PLANS
+        }
+        print(row(name, [one for own in found.values() for one in own]), flush=True)
+        if name in NOISES:
+            for plan, results in found.items():
+                by_plan[plan] += results
+    for (candidates, seeds), results in by_plan.items():
+        print(row(f"best of {candidates}, {seeds} seeds", results))
+        every += results
+    print(row("all but the last noise", every))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from .decision import Decision, NextStudy, Ruling
 from .decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
+from .executors.trains import executor_for
 from .folders import LAUNCH, folder_beside, folder_name
 from .history import History
 from .jsontext import is_writable, shown
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .decide import Terms
     from .executors.limits import Limits
     from .log import Entry
+    from .propose import Proposal
 
 DEFAULT = ".danlu/danlu.db"
 
@@ -125,7 +127,7 @@ class Project:
             KeyboardInterrupt: after Ctrl-C; everything is saved.
         """
         study, memory = self._found(study)
-        executor = _executor(train, slots, limits)
+        executor = executor_for(train, slots, limits)
         try:
             loop = Loop(
                 memory,
@@ -260,6 +262,16 @@ class Project:
         study, _ = self._found(study)
         return analyze(study, self.history(study))
 
+    def next(self, study: Study | str) -> tuple[Proposal, ...]:
+        """The studies worth running after this one, the most worth first."""
+        from .propose import propose, without_planned
+
+        study, _ = self._found(study)
+        history, studies = self.history(study), self.studies()
+        taken = [own.name for own in studies]
+        found = propose(study, history, self.analyze(study), taken)
+        return without_planned(found, studies)
+
     def confirm(
         self,
         study: Study | str,
@@ -315,7 +327,8 @@ class Project:
         )
         if ruling is not None:
             decision = by_hand(decision, ruling, why)
-        decision = replace(decision, next_studies=self._next_studies(study, history))
+        following = [NextStudy(own.study.name, own.reason) for own in self.next(study)]
+        decision = replace(decision, next_studies=tuple(following))
         return self._decisions.keep(memory.study_id, decision)
 
     def decisions(self, study: Study | str | None = None) -> tuple[Decision, ...]:
@@ -375,24 +388,3 @@ class Project:
 
     def _found(self, study: Study | str) -> tuple[Study, Memory]:
         return self._studies.found(study)
-
-    def _next_studies(self, study: Study, history: History) -> tuple[NextStudy, ...]:
-        from .analysis.checks import analyze
-        from .propose import propose
-
-        taken = [own.name for own in self.studies()]
-        found = propose(study, history, analyze(study, history), taken)
-        return tuple(NextStudy(own.study.name, own.reason) for own in found)
-
-
-def _executor(
-    train: Callable[[LiveTrial], object] | Sequence[str] | Executor,
-    slots: int,
-    limits: Limits | None,
-) -> Executor:
-    if isinstance(train, Executor):
-        return train
-    from .executors.limits import Limits
-    from .executors.local import Local
-
-    return Local(train, slots=slots, limits=limits or Limits())

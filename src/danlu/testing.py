@@ -126,6 +126,8 @@ def check_storage(storage: Storage) -> None:
     _require(known.trials == (trial,), f"kept {trial}, got {known.trials}")
     _check_reports(storage, study, trial, known.version)
     _check_moves(storage, study, trial)
+    _check_decisions(storage, study)
+    _check_notes(storage, study)
     storage.release(study, 2)
     again = storage.reserve(study, Kind.SEARCH, claim, limit=3)
     _require(again is not None and again.number == 2, f"released 2, then got {again}")
@@ -153,6 +155,28 @@ def _check_moves(storage: Storage, study: int, trial: Trial) -> None:
     _require(done in known.trials, f"moved to {done}, got {known.trials}")
     points = sum(len(stretch["loss"]) for n, stretch in known.stretches if n == 0)
     _require(points == 3, f"3 points were reported, {points} are kept")
+
+
+def _check_decisions(storage: Storage, study: int) -> None:
+    other = storage.add_study("another", {"goal": "to be decided"}).id
+    documents = [{"verdict": "adopt", "why": "é' OR 1"}, {"verdict": "more"}]
+    kept = [
+        storage.add_decision(of, document)
+        for of, document in zip((study, other), documents, strict=True)
+    ]
+    known = storage.decisions()
+    ids = [(record.id, record.study) for record in known]
+    expected = [(record.id, record.study) for record in kept]
+    _require(ids == expected, f"the decisions {expected} came back as {ids}")
+    again = known[1].document
+    _require(again == documents[1], f"decided {documents[1]}, got {again}")
+
+
+def _check_notes(storage: Storage, study: int) -> None:
+    noted = [Trial(number, {}, scheduler_note={"member": 0}) for number in (1, 2)]
+    since = storage.changes(study, 0).version
+    alone = [storage.fill(study, trial, alone_since=since) for trial in noted]
+    _require(alone == [True, False], f"of two with one note were written: {alone}")
 
 
 def _frozen(part: object) -> None:

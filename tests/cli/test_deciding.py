@@ -193,11 +193,12 @@ def test_the_next_study_is_compared_with_what_was_adopted(
     adopted = danlu("baseline", "--json").json["baseline"]["candidate"]["params"]
     without = STUDY.replace("baseline: {x: -1.0}\n", "").replace(": bowl", ": again")
     (confirmed / "study.yaml").write_text(without)
-    danlu("run", "-q", "--seed", 1)
+    ran = danlu("run", "-q", "--seed", 1)
 
     said = danlu("confirm", "again", "--top", 1, "--seeds", 2)
     decision = danlu("decide", "again", "--json").json
 
+    assert "baseline adopted from bowl: x=" in ran.err
     assert "the baseline of study 'bowl', decision 1" in said.err
     assert decision["baseline"]["params"] == adopted
 

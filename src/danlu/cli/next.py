@@ -84,15 +84,9 @@ def next(
 
 def proposed(project: Project, study: Study) -> tuple[Proposal, ...]:
     """What is worth running after `study`, less what is in the project already."""
-    from ..analysis.checks import analyze
-    from ..propose import propose, without_planned
-
-    studies, history = project.studies(), project.history(study)
-    if any(not trial.state.ended for trial in history.trials):
+    if any(not trial.state.ended for trial in project.history(study).trials):
         say(f"{study.name} has not ended: what is said here may change")
-    findings = analyze(study, history)
-    taken = [own.name for own in studies]
-    return without_planned(propose(study, history, findings, taken), studies)
+    return project.next(study)
 
 
 def chosen(proposals: Sequence[Proposal], place: int) -> Proposal:
