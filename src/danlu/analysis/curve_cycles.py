@@ -2,7 +2,8 @@
 
 R. A. Fisher, "Tests of significance in harmonic analysis", Proc. R. Soc. Lond. A 125
 (1929): under white noise the ordinates of a periodogram, over their mean, are nearly
-independent and exponential. Means over n trials are then Gamma(n) / n.
+independent and exponential. The mean of n trials at one frequency, over that at K
+others, has then an F distribution with 2 n and 2 n K degrees of freedom.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincc
+from scipy.special import fdtrc
 
 from ..space import Array
-from .curve_noise import Curves, means
+from .curve_noise import Curves
 
 LEAST_TO_CYCLE = 30  # reports
-CYCLES = 5  # fewest cycles in the later three quarters
+CYCLES = 4  # fewest cycles in the later three quarters
+DEGREE = 5  # a polynomial that bends up to four times
 BURN_IN = 4  # the first quarter falls too fast
 CUT = 3.0  # sds, beyond which what is left of a report is cut
 STEADY = 0.4  # share of the power that an oscillation keeps from half to half
@@ -43,25 +45,42 @@ class Cycle:
 def common_cycle(stacks: Sequence[Curves], alpha: float) -> Cycle | None:
     """The strongest oscillation that the curves have in common, None without one.
 
+    Reports of all curves are taken to be equally many steps apart.
+
     >>> import danlu
     >>> from danlu.analysis.curve_noise import read
     >>> rng = np.random.default_rng(0)
-    >>> wave = np.sin(2 * np.pi * np.arange(64) / 8)
+    >>> wave = 2 * np.sin(2 * np.pi * np.arange(64) / 8)
     >>> curves = [danlu.Curve(np.arange(64), wave + rng.normal(size=64))]
     >>> round(common_cycle(read(curves), alpha=0.01).period)
     8
     """
-    able = [own for own in stacks if own.length >= LEAST_TO_CYCLE]
-    found = [_strongest(own, alpha / len(able)) for own in able]
-    known = [own for own in found if own is not None]
-    return min(known, key=lambda own: own.chance, default=None)
+    moving = [own.at(np.flatnonzero(own.sd > 0)) for own in stacks]
+    able = [own for own in moving if own.length >= LEAST_TO_CYCLE and len(own.rows)]
+    if not able:
+        return None
+    rests = [_rest(own) for own in able]
+    frequencies = _frequencies(able[0].length, able[-1].length)
+    power = np.concatenate([_ordinates(rest, frequencies) for rest in rests])
+    mean, trials = power.mean(axis=0), len(power)
+    above, others = _above_red_noise(mean, frequencies)
+    place = int(above.argmax())
+    independent = trials * others / FINER
+    chance = len(mean) * float(fdtrc(2 * trials, 2 * independent, above[place]))
+    share = FINER * float(mean[place]) / len(mean)
+    if chance > alpha or share < SHARE or above[place] < LINE:
+        return None
+    if _steadiness(rests, frequencies[place]) < STEADY:
+        return None
+    return Cycle(_step(able[-1]) / float(frequencies[place]), share, chance)
 
 
 def cycling(curves: Curves, alpha: float) -> NDArray[np.bool_]:
     """Which curves (n,) have an oscillation of their own."""
     if curves.length < LEAST_TO_CYCLE:
         return np.zeros(len(curves.rows), bool)
-    own, _ = _periodogram(_rest(curves), _width(curves.length))
+    frequencies = _frequencies(curves.length, curves.length)
+    own = _ordinates(_rest(curves), frequencies)
     peak, count = own.max(axis=1), own.shape[1]
     chance = count * np.exp(-peak)
     alone = peak > LINE * (own.sum(axis=1) - peak) / (count - 1)
@@ -69,93 +88,73 @@ def cycling(curves: Curves, alpha: float) -> NDArray[np.bool_]:
     return flags
 
 
-def _strongest(curves: Curves, alpha: float) -> Cycle | None:
-    curves = curves.at(np.flatnonzero(curves.sd > 0))
-    if not len(curves.rows):
-        return None
-    rest = _rest(curves)
-    power, frequencies = _periodogram(rest, _width(curves.length))
-    trials, count = power.shape
-    mean = power.mean(axis=0)
-    above = _above_red_noise(mean, frequencies)
-    place = int(above.argmax())
-    chance = count * float(gammaincc(trials, trials * above[place]))
-    share = FINER * float(mean[place]) / count
-    if chance > alpha or share < SHARE or above[place] < LINE:
-        return None
-    if _steadiness(rest, frequencies[place]) < STEADY:
-        return None
-    return Cycle(_step(curves) / float(frequencies[place]), share, chance)
-
-
 def _rest(curves: Curves) -> Array:
-    """What a running mean of the longest period leaves of the later reports (n, V).
+    """What a polynomial leaves of the later reports (n, V), the largest cut.
 
-    It leaves that period and all shorter ones much as they are.
+    It bends too slowly to follow a period that is looked for.
     """
-    late, width = curves.losses[:, -_late(curves.length) :], _width(curves.length)
-    smooth = means(late, width)
-    skipped = width // 2
-    rest = late[:, skipped : skipped + smooth.shape[1]] - smooth
+    late = curves.losses[:, -_late(curves.length) :]
+    places = np.linspace(-1, 1, late.shape[1])
+    basis, _ = np.linalg.qr(np.vander(places, 1 + DEGREE))
+    rest = late - (late @ basis) @ basis.T
     reach = CUT * rest.std(axis=1, keepdims=True)
-    rest = np.clip(rest, -reach, reach)
-    centered: Array = rest - rest.mean(axis=1, keepdims=True)
-    return centered
+    found: Array = np.clip(rest, -reach, reach)
+    return found
 
 
-def _periodogram(rest: Array, longest: int) -> tuple[Array, Array]:
-    """Ordinates (n, K) over their mean, and their frequencies (K,) in cycles a report.
+def _frequencies(shortest: int, longest: int) -> Array:
+    """Frequencies (K,) in cycles a report, for curves from one length to another.
 
-    From the frequency on whose period is the longest one.
+    From the longest period of the shortest curve on, to one of two reports.
     """
-    padded = FINER * rest.shape[1]
-    first = padded // longest
-    power = np.abs(np.fft.rfft(rest, padded)[:, first:]) ** 2
+    padded = FINER * _late(longest)
+    first = -(-padded * CYCLES // _late(shortest))
+    frequencies: Array = np.arange(first, padded // 2 + 1) / padded
+    return frequencies
+
+
+def _ordinates(rest: Array, frequencies: Array) -> Array:
+    """The power (n, K) at each frequency, over its mean."""
+    waves = np.exp(2j * np.pi * np.outer(np.arange(rest.shape[1]), frequencies))
+    power = np.abs(rest @ waves) ** 2
     scale = power.mean(axis=1, keepdims=True)
-    ordinates: Array = np.divide(
-        power, scale, out=np.zeros_like(power), where=scale > 0
-    )
-    frequencies: Array = np.arange(first, first + power.shape[1]) / padded
-    return ordinates, frequencies
+    found: Array = np.divide(power, scale, out=np.zeros_like(power), where=scale > 0)
+    return found
 
 
-def _steadiness(rest: Array, frequency: float) -> float:
+def _steadiness(rests: Sequence[Array], frequency: float) -> float:
     """The power at a frequency in the weaker half of the reports over the stronger.
 
     A single drop of the curve has power at many frequencies, and in one half alone.
     """
-    waves = np.exp(2j * np.pi * frequency * np.arange(rest.shape[1]))
-    scaled = rest / rest.std(axis=1, keepdims=True)
-    half = rest.shape[1] // 2
-    halves = scaled[:, :half] @ waves[:half], scaled[:, -half:] @ waves[-half:]
-    powers = [float((np.abs(own) ** 2).mean()) for own in halves]
-    return min(powers) / max(powers)
+    powers = np.zeros(2)
+    for rest in rests:
+        waves = np.exp(2j * np.pi * frequency * np.arange(rest.shape[1]))
+        scaled = rest / rest.std(axis=1, keepdims=True)
+        half = rest.shape[1] // 2
+        first, last = scaled[:, :half] @ waves[:half], scaled[:, half:] @ waves[half:]
+        powers += [(np.abs(own) ** 2).sum() for own in (first, last)]
+    return float(powers.min() / powers.max())
 
 
 def _late(length: int) -> int:
     return length - length // BURN_IN
 
 
-def _width(length: int) -> int:
-    return max(3, _late(length) // CYCLES)
-
-
-def _above_red_noise(mean: Array, frequencies: Array) -> Array:
-    """Mean ordinates (K,) over those of an autoregression of order one.
+def _above_red_noise(mean: Array, frequencies: Array) -> tuple[Array, int]:
+    """Mean ordinates (K,) over those of an autoregression of order one, fitted to some.
 
     It is fitted to all but the highest ordinate and its neighbors, by the likelihood of
     P. Whittle, "Estimation and information in stationary time series" (1953): the sum
-    of log S + I / S over the ordinates I, with the spectrum S.
+    of log S + I / S over the ordinates I, with the spectrum S. Also to how many.
     """
     others = np.abs(np.arange(len(mean)) - mean.argmax()) > FINER
-    cosine = np.cos(2 * np.pi * frequencies)
     rho = np.linspace(0, MOST_RED, 96)[:, None]
-    spectra = 1 / (1 + rho**2 - 2 * rho * cosine)
-    levels = (mean / spectra)[:, others].mean(axis=1, keepdims=True)
-    spectra *= levels
+    spectra = 1 / (1 + rho**2 - 2 * rho * np.cos(2 * np.pi * frequencies))
+    spectra *= (mean / spectra)[:, others].mean(axis=1, keepdims=True)
     fit = (np.log(spectra) + mean / spectra)[:, others].sum(axis=1)
     above: Array = mean / spectra[fit.argmin()]
-    return above
+    return above, int(others.sum())
 
 
 def _step(curves: Curves) -> float:
