@@ -16,7 +16,6 @@ import numpy as np
 
 import danlu
 from danlu.client import LiveTrial
-from danlu.propose import propose
 
 EPOCHS = 10
 HIDDEN = 32
@@ -40,11 +39,10 @@ def main(folder: Path) -> None:
     with danlu.open(folder / "danlu.db") as project:
         first = project.run(study, learn, slots=2)
         show(study, first)
-        findings = project.analyze(study)
-        for finding in findings:
+        for finding in project.analyze(study):
             if finding.level is danlu.Level.WARNING:
                 print(f"  {finding.check}: {finding.message}")
-        proposal = propose(study, first, findings, taken=["digits"])[0]
+        proposal = project.next(study)[0]
         print(f"next: {proposal.study.goal}")
         project.plan(proposal.study)
         taken_over = project.carry(proposal.study, study)

@@ -60,7 +60,9 @@ def next(
 
     with existing(place) as project:
         found = project.study(study)
-        proposals = proposed(project, found)
+        if any(not trial.state.ended for trial in project.history(found).trials):
+            say(f"{found.name} has not ended: what is said here may change")
+        proposals = project.next(found)
         if path is not None:
             proposal = chosen(proposals, place_to_run or 1)
             write_planned(project, found, proposal.study, Path(path))
@@ -80,13 +82,6 @@ def next(
         else:
             _show(found, proposals)
     return 0
-
-
-def proposed(project: Project, study: Study) -> tuple[Proposal, ...]:
-    """What is worth running after `study`, less what is in the project already."""
-    if any(not trial.state.ended for trial in project.history(study).trials):
-        say(f"{study.name} has not ended: what is said here may change")
-    return project.next(study)
 
 
 def chosen(proposals: Sequence[Proposal], place: int) -> Proposal:
