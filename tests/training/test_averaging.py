@@ -277,3 +277,25 @@ def test_a_half_life_is_positive(half_life: float) -> None:
 def test_an_update_without_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="samples=0"):
         WeightAverage(one_weight(), 10).update(samples=0)
+
+
+def test_an_update_never_waits_for_the_device() -> None:
+    """A tensor without data raises where its value is asked for."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).to("meta")
+    average = WeightAverage(model, half_life=10)
+
+    for _ in range(3):
+        average.update(samples=1)
+
+
+def test_a_model_of_16_bits_is_evaluated_with_its_average() -> None:
+    model = one_weight(1.0, dtype=torch.bfloat16)
+    average = WeightAverage(model, math.inf)
+    average.update(samples=1)
+    put(model, 2.0)
+    average.update(samples=1)
+
+    with average.applied():
+        assert 1.5 == model.weight.item()
+
+    assert 2.0 == model.weight.item()

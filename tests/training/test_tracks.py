@@ -10,6 +10,7 @@ from danlu.training.schedules import (
     Constant,
     Cosine,
     Linear,
+    Restarts,
     ScheduleEnd,
     Warmup,
     one_cycle,
@@ -168,3 +169,23 @@ def test_the_factors_are_saved_with_the_optimizer() -> None:
     Tracks(Constant(0.5)).set(fresh, 0)
 
     assert [0.5, 0.05] == [group["lr"] for group in fresh.param_groups]
+
+
+def test_restarts_and_factors_together_are_the_product_at_each_step() -> None:
+    """A ChainedScheduler of torch loses the factor after the first restart."""
+    restarts = Restarts(1.0, period=4)
+    groups = [{"params": [weight()], "lr_factor": 0.1}]
+    scheduler = ScheduleLR(torch.optim.SGD(groups, lr=1.0), Tracks(restarts))
+    for step in range(12):
+        assert scheduler.get_last_lr() == [0.1 * restarts(step)]
+        scheduler.step()
+
+
+def test_a_trainer_that_steps_once_for_each_process_is_stopped() -> None:
+    scheduler = ScheduleLR(sgd(), Tracks(Cosine(1.0, steps=10)))
+
+    for _ in range(10):
+        scheduler.step()
+
+    with pytest.raises(ScheduleEnd):
+        scheduler.step()  # at the end of what a process took for the sixth update

@@ -75,7 +75,7 @@ class WeightAverage:
         }
         self._pairs = _Pairs(self._own(averaged), self._seen(averaged))
         taken = [name for name in self._sources if name not in set(averaged)]
-        self._taken = list(zip(self._own(taken), self._seen(taken), strict=True))
+        self._taken = self._own(taken), self._seen(taken)
 
     def update(self, samples: float) -> None:
         """Takes in the weights as they are now, `samples` after the last update.
@@ -88,8 +88,7 @@ class WeightAverage:
         share = self._share(samples)
         with torch.no_grad():
             self._pairs.move(share)
-            for own, seen in self._taken:
-                own.copy_(seen)
+            _copy(*self._taken)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The averages under the names that the plain model has, for its load."""
@@ -213,6 +212,10 @@ def _lerp(
 
 
 def _copy(targets: Sequence[torch.Tensor], sources: Sequence[torch.Tensor]) -> None:
+    foreach = getattr(torch, "_foreach_copy_", None)
+    if foreach is not None and targets:
+        foreach(targets, sources)
+        return
     for target, source in zip(targets, sources, strict=True):
         target.copy_(source)
 

@@ -44,25 +44,30 @@ def gradient_norms(parameters: Iterable[torch.Tensor]) -> GradientNorms:
     >>> training.gradient_norms(weights).values()
     [5.0, 5.0]
     """
-    held = [p for p in parameters if p.grad is not None]
+    held, gradients = [], []
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is not None:
+            held.append(parameter)
+            gradients.append(gradient)
     if not held:
         return GradientNorms((), torch.zeros(0), torch.zeros(()))
     with torch.no_grad():
-        norms = _norms([p.grad for p in held])
-        device = norms[0].device
-        each = torch.stack([norm.to(device) for norm in norms])
+        each = _stacked(torch._foreach_norm(_comparable(gradients)))
         total = torch.linalg.vector_norm(each)
     return GradientNorms(held, each, total)
 
 
-def _norms(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
-    dense = [_dense(gradient) for gradient in gradients]
-    norms: list[torch.Tensor] = list(torch._foreach_norm(dense))
-    return norms
+def _comparable(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+    """What has the same norms: rows that are stored, and more than 16 bits."""
+    if not any(g.is_sparse or g.dtype in LOW_PRECISION for g in gradients):
+        return gradients
+    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
+    return [g.float() if g.dtype in LOW_PRECISION else g for g in dense]
 
 
-def _dense(gradient: torch.Tensor) -> torch.Tensor:
-    """What has the same norm: rows that are stored, and more than 16 bits."""
-    if gradient.is_sparse:
-        gradient = gradient.coalesce().values()
-    return gradient.float() if gradient.dtype in LOW_PRECISION else gradient
+def _stacked(norms: Sequence[torch.Tensor]) -> torch.Tensor:
+    try:
+        return torch.stack(norms)
+    except RuntimeError:  # the model lies on several devices
+        return torch.stack([norm.to(norms[0].device) for norm in norms])
