@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 def falling(reports: int, power: float = 0.7) -> Array:
     """A power law: what is left of the loss after each report."""
-    law: Array = np.arange(1, reports + 1) ** -power
+    law: Array = np.arange(1.0, reports + 1) ** -power
     return law
 
 

@@ -12,7 +12,7 @@ SD = 0.01
 
 def early(reports: int) -> Array:
     """At its level after a twentieth of the steps."""
-    level: Array = 0.5 * (np.arange(reports) < reports / 20)
+    level: Array = np.where(np.arange(reports) < reports / 20, 0.5, 0.0)
     return level
 
 
@@ -30,7 +30,7 @@ def test_far_too_many_steps_are_found() -> None:
 
 
 def test_too_few_steps_are_found() -> None:
-    slow = np.arange(1, 101) ** -0.5
+    slow: Array = np.arange(1.0, 101) ** -0.5
     slow *= 2.5 * SD / (slow[74] - slow[99])
     findings = [found(seed, slow) for seed in range(40)]
 

@@ -130,7 +130,8 @@ def _steadiness(rests: Sequence[Array], frequency: float) -> float:
     powers = np.zeros(2)
     for rest in rests:
         waves = np.exp(2j * np.pi * frequency * np.arange(rest.shape[1]))
-        scaled = rest / rest.std(axis=1, keepdims=True)
+        sd = rest.std(axis=1, keepdims=True)
+        scaled = np.divide(rest, sd, out=np.zeros_like(rest), where=sd > 0)
         half = rest.shape[1] // 2
         first, last = scaled[:, :half] @ waves[:half], scaled[:, half:] @ waves[half:]
         powers += [(np.abs(own) ** 2).sum() for own in (first, last)]

@@ -28,6 +28,7 @@ LATE = 0.5  # the noise is that of the later half: early on the curve itself ben
 NORMAL_MAD = 0.6745  # median of |z| of a standard normal
 CLIP = 4.0  # sds: a normal report is as far off once in 16,000 times
 MOST = 1e100  # a loss beyond is no finite number for our purposes: squares overflow
+LEAST = 1e-100  # one below is zero: squares underflow
 CUT = 3.0  # sds, beyond which a second difference is no noise
 MOST_CORRELATION = 0.9
 LEAST_TO_MODERATE = 4  # curves, before their variances say how alike they are
@@ -125,7 +126,8 @@ def read(curves: Sequence[Curve | None], maximize: bool = False) -> tuple[Curves
     """
     sign = -1.0 if maximize else 1.0
     stacks = [
-        (rows, steps, sign * values) for rows, steps, values in _stacked(list(curves))
+        (rows, steps, sign * np.where(np.abs(values) < LEAST, 0.0, values))
+        for rows, steps, values in _stacked(curves)
     ]
     clipped = [_clipped(losses) for _, _, losses in stacks]
     rho = _correlation(clipped)
