@@ -46,7 +46,7 @@ def narrowed(study: Study, history: History) -> dict[str, dict[str, Any]]:
     >>> trials = [danlu.Trial(n, {"x": n / 100}, danlu.State.COMPLETED, curves={
     ...     "loss": danlu.Curve.of({1: abs(n / 100 - 0.3)})}) for n in range(101)]
     >>> narrowed(study, danlu.History(space, danlu.Metric("loss"), trials))
-    {'x': {'low': 0.24, 'high': 0.36}}
+    {'x': {'low': 0.24, 'high': 0.35}}
     """
     ranked = [trial for trial in history.ranked() if trial.kind.judged]
     inside = [trial for trial in ranked if trial.params in study.search_space]
