@@ -279,6 +279,18 @@ def test_trials_that_were_added_outside_of_an_earlier_space_are_left_out() -> No
     assert [0] == [len(losses) for _, losses in own.transferred()]
 
 
+def test_trials_that_confirm_are_neither_ranked_nor_learned_from() -> None:
+    search, confirm = trial(0, {1: 0.5}), replace(trial(1, {1: 0.1}), kind=Kind.CONFIRM)
+    running = replace(confirm, number=2, state=State.RUNNING)
+    known = history(search, confirm, running)
+
+    assert known.best == search
+    assert [own.number for own in known.ranked(at=1)] == [0]
+    assert known.observed()[1].tolist() == [0.5]
+    assert len(known.pending()) == 0
+    assert len(replace(known, level=1).pending()) == 0
+
+
 def test_what_was_searched_leaves_out_the_trials_that_confirm() -> None:
     search, confirm = trial(0, {1: 0.5}), replace(trial(1, {1: 0.1}), kind=Kind.CONFIRM)
     running = trial(2, {1: 0.2}, State.RUNNING)

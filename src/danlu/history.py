@@ -141,6 +141,9 @@ class History:
         An infeasible trial is there with the loss nan. With `at`, every trial that has
         reached that step counts, with its loss up to it. Without, the history's level
         counts, where it has one: then infeasible trials are there wherever they ended.
+        Trials that confirm others are left out here and wherever trials are ranked:
+        many seeds of the best few points say nothing new about where to look, and the
+        luckiest of the seeds is not the best trial.
         """
         counts = self._counts(at)
         return self._places[counts, 1:], self._outcomes(at)[counts, 1]
@@ -231,13 +234,9 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The ended trial with the smallest loss, None before there is one.
-
-        Of those that confirm others none is it: the luckiest of their seeds says less
-        about the params than the trial that they confirm.
-        """
-        found = (own for own in self.ranked() if own.kind is not Kind.CONFIRM)
-        return next(found, None)
+        """The ended trial with the smallest loss, None before there is one."""
+        ranked = self.ranked()
+        return ranked[0] if ranked else None
 
     @cached_property
     def _ledger(self) -> Ledger:
@@ -299,7 +298,7 @@ def _loss(metric: Metric, at: int | None, trial: Trial) -> float | None:
 def _outcome(metric: Metric, at: int | None, trial: Trial) -> tuple[float, float]:
     """1 and the loss of a trial that says something about its params, else 0, nan."""
     known = trial.state.ended if at is None else trial.step >= at
-    if not known or trial.state is State.FAILED:
+    if not known or trial.state is State.FAILED or trial.kind is Kind.CONFIRM:
         return 0.0, math.nan
     if trial.state is State.INFEASIBLE:
         return 1.0, math.nan
@@ -357,7 +356,9 @@ def _at_level(metric: Metric, level: int, trial: Trial) -> tuple[float, float]:
 
 
 def _begun(metric: Metric, level: int | None, trial: Trial) -> tuple[float]:
-    """1 for a trial whose loss is still to come."""
+    """1 for a trial whose loss is still to come, and counts then."""
+    if trial.kind is Kind.CONFIRM:
+        return (0.0,)
     if level is None:
         return (float(not trial.state.ended),)
     counts, _ = _at_level(metric, level, trial)
