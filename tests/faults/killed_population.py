@@ -1,6 +1,6 @@
 """A population whose checkpoints say which trial trained each of their steps.
 
-python killed_population.py FOLDER SLOTS MEMBERS STEPS
+python killed_population.py FOLDER SLOTS MEMBERS STEPS SCHEDULER
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from pathlib import Path
 
 import danlu
 from danlu.client import LiveTrial
-from danlu.schedulers import Pbt
+from danlu.schedulers import AsyncPbt, Pbt
 
 STEP_S = 0.02
 INTERVAL = 3
+SCHEDULERS = {"pbt": Pbt, "async_pbt": AsyncPbt}
 
 
-def study(members: int, steps: int) -> danlu.Study:
+def study(members: int, steps: int, scheduler: str) -> danlu.Study:
     return danlu.Study(
         name="population",
         goal="Is every lineage consistent, whatever happens?",
         metric="loss",
         space={"lr": danlu.Float(1e-3, 1.0, log=True)},
         sampler="quasi_random",
-        scheduler=Pbt(population=members, interval=INTERVAL),
+        scheduler=SCHEDULERS[scheduler](population=members, interval=INTERVAL),
         trials=1000,
         max_steps=steps,
     )
@@ -68,7 +69,7 @@ class FirstStart:
 def main() -> None:
     folder, slots, members, steps = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     with danlu.open(folder / "tuning.db", folder) as project:
-        own = study(members, steps)
+        own = study(members, steps, sys.argv[5])
         project.run(own, train, slots=slots, watch=FirstStart(folder))
 
 

@@ -32,11 +32,13 @@ class Population:
     slots: int
     members: int
     steps: int
+    scheduler: str = "pbt"
 
     def start(self) -> subprocess.Popen[bytes]:
         self.folder.mkdir(exist_ok=True)
         sizes = [str(own) for own in (self.slots, self.members, self.steps)]
-        return subprocess.Popen([sys.executable, str(SCRIPT), str(self.folder), *sizes])
+        words = [str(SCRIPT), str(self.folder), *sizes, self.scheduler]
+        return subprocess.Popen([sys.executable, *words])
 
     def kill_after(self, seconds: float) -> None:
         """Runs it, and kills it that long after its first trial has started."""
@@ -90,12 +92,13 @@ def test_a_population_of_eight_survives_fifteen_kills(
 
 def _check_survival(folder: Path, *, kills: int, within_s: float, **sizes: int) -> None:
     rng = random.Random(kills + sizes["slots"])
-    killed = Population(folder / "killed", **sizes)
+    own = sizes["slots"], sizes["members"], sizes["steps"]
+    killed = Population(folder / "killed", *own)
     for _ in range(kills):
         killed.kill_after(rng.uniform(0.0, within_s))
     history = killed.finish()
 
-    calm = Population(folder / "calm", **sizes).finish()
+    calm = Population(folder / "calm", *own).finish()
     assert [t.params for t in calm.trials] == [t.params for t in history.trials]
     assert [t.parent for t in calm.trials] == [t.parent for t in history.trials]
     ends = Counter(trial.state for trial in history.trials)
@@ -106,6 +109,24 @@ def _check_survival(folder: Path, *, kills: int, within_s: float, **sizes: int) 
         steps = [report.step for report in trial.reports]
         assert steps[-1] == trial.step
         assert steps[0] > trial.first_step
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_a_population_without_generations_survives_three_kills(
+    tmp_path: Path, slots: int
+) -> None:
+    population = Population(tmp_path / "killed", slots, 3, 12, "async_pbt")
+    rng = random.Random(slots)
+    for _ in range(3):
+        population.kill_after(rng.uniform(0.0, 1.0))
+
+    history = population.finish()
+
+    ends = Counter(trial.state for trial in history.trials)
+    assert ends[State.COMPLETED] == 3
+    assert len(history.trials) == 3 + ends[State.STOPPED]
+    begun = Counter(tuple(own.scheduler_note.values()) for own in history.trials)
+    assert set(begun.values()) == {1}
 
 
 def test_two_loops_share_a_population(tmp_path: Path) -> None:
