@@ -155,7 +155,7 @@ class History:
         """
         kinds = (trial.kind.judged for trial in self.trials)
         counts = self._counts(None) & np.fromiter(kinds, bool, len(self.trials))
-        own = tuple(self.trials[place] for place in np.nonzero(counts)[0])
+        own = tuple(self.trials[place] for place in np.nonzero(counts)[0].tolist())
         return own, self._places[counts, 1:], self._outcomes(None)[counts, 1]
 
     def pending(self) -> Array:
