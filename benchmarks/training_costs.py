@@ -30,7 +30,7 @@ STEPS = 1000  # that a schedule is asked for in one timing
 
 
 def convolutions() -> nn.Module:
-    """52 convolutions with batch norms, half of them depthwise; 3.3 million weights."""
+    """52 convolutions of one pixel with batch norms; 3.1 million weights."""
     layers: list[nn.Module] = []
     for wide in (64, 128, 192, 256):
         layers += [nn.LazyConv2d(wide, 1), nn.BatchNorm2d(wide)]

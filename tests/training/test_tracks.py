@@ -188,4 +188,4 @@ def test_a_trainer_that_steps_once_for_each_process_is_stopped() -> None:
         scheduler.step()
 
     with pytest.raises(ScheduleEnd):
-        scheduler.step()  # at the end of what a process took for the sixth update
+        scheduler.step()
