@@ -34,19 +34,19 @@ Check: TypeAlias = Callable[[Study, History], Sequence[Finding]]
 # By name, the most consequential first: of two findings of one level, the one whose
 # check stands higher is shown first.
 CHECKS: Mapping[str, Check] = {
-    "importance": importance,
-    "isolation": isolation,
-    "coverage": coverage,
+    "training-rises": training_rises,
+    "periodic": periodicity,
     "infeasible": infeasible,
     "edge-of-stability": edge_of_stability,
     "boundary": boundary,
-    "noise": noise,
-    "training-rises": training_rises,
-    "periodic": periodicity,
+    "coverage": coverage,
     "overfitting": overfitting,
     "still-improving": still_improving,
+    "isolation": isolation,
     "step-variance": step_variance,
+    "noise": noise,
     "budget-agreement": budget_agreement,
+    "importance": importance,
     "step-budget": step_budget,
     "saturated": saturation,
 }
