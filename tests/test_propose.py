@@ -96,6 +96,7 @@ def test_an_added_hyperparameter_has_no_value_in_the_baseline() -> None:
     assert proposal.aim is Aim.ADD
     assert proposal.study.baseline is None
     assert proposal.study.goal == "Is loss better with dropout?"
+    assert proposal.needs == "the program takes dropout"
 
 
 def test_names_go_on_counting_and_none_is_taken_twice() -> None:
@@ -157,6 +158,7 @@ def test_the_last_look_is_at_the_best_params_and_the_test_metric() -> None:
     (look,) = propose(study, noisy(history), [])
     assert history.best is not None
     assert look.study.objective.name == "test_loss"
+    assert look.needs.startswith("the program reports test_loss")
     assert look.study.search_space.decode([0.5]) == history.best.params
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from .analysis.base import Finding
 from .analysis.noise import LEAST_DF
 from .analysis.repeats import trial_noise
+from .analysis.sentence import listed
 from .domain import Choice
 from .history import History, Metric
 from .plans import Aim, Plan, expected, plans, reason_of
@@ -33,7 +34,8 @@ class Proposal:
     unit), None where that cannot be estimated; `expects` says it in words. `seconds` is
     what its new trials take together in one slot, None where nothing was timed.
     `carried` trials of the study before count as its own, once `Project.carry` has
-    taken them over; `learned` ones its sampler learns from.
+    taken them over; `learned` ones its sampler learns from. `needs` is what the program
+    must be able to do that it need not before; empty for nothing.
 
     >>> import danlu
     >>> study = danlu.Study("s-2", "Which x?", "loss", {"x": danlu.Float(0, 1)}, 10)
@@ -50,6 +52,7 @@ class Proposal:
     seconds: float | None = None
     carried: int = 0
     learned: int = 0
+    needs: str = ""
 
 
 def propose(
@@ -136,7 +139,20 @@ def _proposal(
         seconds=study_seconds(to_train, history, study),
         carried=next_one.carried,
         learned=next_one.learned,
+        needs=_needs(study, next_one.study),
     )
+
+
+def _needs(before: Study, after: Study) -> str:
+    """What is new to the program: params that it was not given before."""
+    names = _names(before)
+    new = [name for name in _names(after) if name not in names]
+    return f"the program takes {listed(new)}" if new else ""
+
+
+def _names(study: Study) -> list[str]:
+    free = (dimension.name for dimension in study.search_space.dimensions)
+    return [*dict.fromkeys([*free, *study.fixed])]
 
 
 def _last_look(
@@ -158,7 +174,7 @@ def _last_look(
         sampler="random",
         max_steps=study.max_steps,
         seed=study.seed + 1,
-        note=f"The program has to report {test}, of data that no study has looked at.",
+        note=f"After {study.name}: a last look at the test set.",
     )
     why = "The checks ask for nothing else."
     if noise:
@@ -174,6 +190,7 @@ def _last_look(
             aim=Aim.TEST,
             reason=why,
             expects="nothing better: an honest number to report",
+            needs=f"the program reports {test}, of data that no study has looked at",
             seconds=study_seconds(planned, history, study),
         ),
     )

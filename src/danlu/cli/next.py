@@ -161,6 +161,7 @@ def _show(study: Study, proposals: Sequence[Proposal]) -> None:
             ("why", own.reason),
             ("change", ", ".join(differences(study, own.study))),
             ("do", " ".join(f.advice for f in own.findings if f.advice)),
+            ("needs", own.needs),
             ("expect", own.expects),
             ("cost", cost_text(study, own)),
         ]
@@ -223,6 +224,7 @@ def _json(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
             "seconds": own.seconds,
             "carried": own.carried,
             "learned": own.learned,
+            "needs": own.needs,
         }
         for own in proposals
     ]
