@@ -116,6 +116,7 @@ def test_one_seed_alone_says_nothing() -> None:
     decision = decided(runs({0.0: 0.5, 1.0: 0.2}, 1))
 
     assert (decision.ruling, decision.missing_seeds) == (Ruling.MORE, 4)
+    assert decision.total_seeds == 5
 
 
 def test_the_baseline_must_have_been_run_too() -> None:
@@ -123,6 +124,7 @@ def test_the_baseline_must_have_been_run_too() -> None:
 
     assert decision.ruling is Ruling.MORE
     assert "the baseline was not run" in decision.reason
+    assert decision.total_seeds == 5
 
 
 def test_without_a_baseline_the_best_becomes_it() -> None:

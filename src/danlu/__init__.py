@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .analysis.base import Finding, Level
     from .autopilot import Budget, tune
     from .constraint import Constraint
+    from .decide import Terms
     from .decision import Decision, Ruling
     from .domain import Belief, Choice, Float, Int
     from .errors import DanluError, SpaceError
@@ -56,6 +57,7 @@ _HOMES = {
     "Level": "analysis.base",
     "Decision": "decision",
     "Ruling": "decision",
+    "Terms": "decide",
     "Sampler": "samplers.base",
     "Suggestion": "samplers.base",
     "Scheduler": "schedulers.base",
@@ -102,6 +104,7 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "Level",
     "Decision",
     "Ruling",
+    "Terms",
     "Sampler",
     "Suggestion",
     "Scheduler",

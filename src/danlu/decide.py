@@ -37,6 +37,10 @@ class Terms:
     such as `test_error <= baseline + 0.005`. A gain that needs more than `most_seeds`
     seeds to be shown is given up.
 
+    >>> import danlu
+    >>> danlu.Terms(complexity=0.002, guards=("test_error <= baseline",)).most_seeds
+    20
+
     Raises:
         StudyError: a cost that is not a number from 0, or less than 2 seeds.
     """

@@ -133,6 +133,21 @@ class Decision:
         """The candidate's params, None where there is none."""
         return None if self.candidate is None else self.candidate.params
 
+    @property
+    def total_seeds(self) -> int | None:
+        """How many seeds to confirm with in all, None where no more are needed.
+
+        >>> Decision("s", Ruling.MORE, missing_seeds=5).total_seeds
+        5
+        """
+        if self.missing_seeds is None:
+            return None
+        counted = self.candidates if self.candidate is None else (self.candidate,)
+        have = max((len(own.confirmed) for own in counted), default=0)
+        if have and self.baseline is None and self.baseline_from:
+            return have  # it is the baseline alone that is missing
+        return have + self.missing_seeds
+
 
 def standing(decisions: Iterable[Decision]) -> Decision | None:
     """The adoption that holds now: the last one that was not rolled back.

@@ -105,11 +105,11 @@ def show_decision(decision: Decision) -> None:
     """The ruling first, then what it rests on."""
     click.echo("\n".join(_lines(decision)))
     name = quoted(decision.study)
-    if decision.ruling == "more" and decision.missing_seeds:
-        seeds = decision.missing_seeds + (decision.gain.seeds if decision.gain else 0)
-        trials = () if decision.candidate is None else decision.candidate.trials
-        which = f" --trial {trials[0]}" if trials else ""
-        say(f"next: danlu confirm {name}{which} --seeds {seeds}")
+    if decision.ruling == "more" and decision.total_seeds:
+        own = [] if decision.candidate is None else [decision.candidate]
+        trials = [runs.trials[0] for runs in own or decision.candidates if runs.trials]
+        which = "".join(f" --trial {trial}" for trial in trials)
+        say(f"next: danlu confirm {name}{which} --seeds {decision.total_seeds}")
     elif decision.ruling == "more":
         say(f"next: danlu resume {name}")
 
