@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.history import Metric
 from danlu.schedulers import Median
 from danlu.study import Study
 from danlu.studyfile import Program, load, study_text
+from tests.test_codec import studies
 
 RATE = Float(1e-4, 1.0, log=True)
 SPACES: list[dict[str, Domain]] = [
@@ -68,3 +72,15 @@ def test_how_trials_are_started_is_written_too(
         program.time_s,
     )
     assert read.pattern == program.pattern
+
+
+@settings(max_examples=100, deadline=None)
+@given(studies())
+def test_any_study_reads_back(study: Study) -> None:
+    stated = replace(study, baseline=None)  # a file checks it, a study does not
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.yaml"
+        path.write_text(study_text(stated), encoding="utf-8")
+        back = load(path).study
+    # A sampler without settings of its own comes back as its name: it is the same.
+    assert stated == replace(back, sampler=study.sampler, scheduler=study.scheduler)
