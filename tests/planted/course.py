@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.random import Generator
+from numpy.random import Generator, default_rng
 
 from danlu.space import Array
 
-Schedule = Literal["constant", "cosine", "stepped", "one_cycle", "restarts", "warm_up"]
+Schedule = Literal[
+    "constant", "cosine", "stepped", "one_cycle", "restarts", "warm_up", "linear"
+]
 
 QUICK, TAIL = 0.75, 20.0  # share of the fall that is exponential; steepness of the rest
-MEMORY = 0.3  # noise of a step that is left in the next one
-REMEMBERED = 8  # steps: 0.3^8 is nothing
+REMEMBERED = 40  # steps that noise is felt for: 0.85^40 is nothing
 CROSS_ENTROPY = 2.3  # log(10): the loss of a network of ten classes that knows nothing
 
 
@@ -38,6 +39,9 @@ class Course:
     is by how much the error rises and falls again in the middle (the double descent of
     Nakkiran et al., 2020). The validation error is reported at every `sparse`-th report
     alone; with a `patience` the program ends after so many reports without a new best.
+    `memory` is the part of a step's noise that is left in the next one. `common` is the
+    standard deviation of what all trainings of the study share at a step: the same hard
+    batches, since their data come in the same order.
     """
 
     reports: int = 40
@@ -54,6 +58,8 @@ class Course:
     bump: float = 0.0
     sparse: int = 1
     patience: int | None = None
+    memory: float = 0.3
+    common: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Faults:
     while the training loss goes on falling. `climb` is by which share of its value the
     training loss rises over `climb_length` of the training from `climb_from` on, and
     then stays. `wave` is the amplitude of an oscillation with `period` reports.
-    `quick` makes the start that many times as fast.
+    `quick` makes the start that many times as fast; nothing is learned before `delay`.
     """
 
     overfit: float = 0.0
@@ -77,19 +83,25 @@ class Faults:
     extra_sd: float = 0.0
     spikes: float = 0.0
     quick: float = 1.0
+    delay: float = 0.0
 
 
 def curves(
-    course: Course, faults: Faults, ends: tuple[float, float], rng: Generator
+    course: Course,
+    faults: Faults,
+    ends: tuple[float, float],
+    rng: Generator,
+    *,
+    order: int = 0,
 ) -> Mapping[str, Array]:
     """`val_error` and `train_loss` (reports,) of a training from chance to its end.
 
-    `ends` are the errors of chance and at the end.
+    `ends` are the errors of chance and at the end, `order` seeds the order of the data.
     """
     chance, end = ends
     s = np.arange(1, course.reports + 1) / course.reports
     rate = schedule(course.schedule, s)
-    left = to_go(course, s, faults.quick)
+    left = to_go(course, np.maximum(s - faults.delay, 0), faults.quick)
     error = end + (chance - end) * left
     error += course.swing * rate * (1 - left)
     error += course.bump * np.exp(-(((s - 0.4) / 0.1) ** 2))
@@ -98,13 +110,15 @@ def curves(
     error += faults.overfit * beyond
     error += faults.wave * np.sin(2 * np.pi * (np.arange(len(s)) / faults.period))
     sd = np.hypot(course.step_sd, faults.extra_sd) * (0.25 + 0.75 * rate)
-    shared = sd * (1 + 2 * left) * _colored(len(s), rng)
-    error += shared + _spikes(len(s), course.spikes + faults.spikes, rng)
+    error += sd * (1 + 2 * left) * _colored(len(s), course.memory, rng)
+    error += course.common * default_rng([order, 1]).normal(size=len(s))
+    error += _spikes(len(s), course.spikes + faults.spikes, rng)
     memorized = 0.8 * beyond if faults.overfit else course.creep * s
     climb = np.clip((s - faults.climb_from) / faults.climb_length, 0, 1)
     train = 0.02 + CROSS_ENTROPY / chance * loss * (1 - memorized)
     train *= 1 + faults.climb * climb
-    train += CROSS_ENTROPY * 0.5 * sd * _colored(len(s), rng)
+    train += CROSS_ENTROPY * 0.5 * sd * _colored(len(s), course.memory, rng)
+    train += CROSS_ENTROPY * course.common * default_rng([order, 2]).normal(size=len(s))
     return {
         "val_error": counted(np.clip(error, 0, 1), course.examples),
         "train_loss": np.maximum(train, 1e-4),
@@ -117,6 +131,8 @@ def schedule(name: Schedule, s: Array) -> Array:
         return np.ones_like(s)
     if name == "cosine":
         return 0.5 * (1 + np.cos(np.pi * s))
+    if name == "linear":
+        return 1 - s
     if name == "stepped":
         return np.select([s < 0.5, s < 0.75], [1.0, 0.3], 0.1)
     if name == "restarts":  # three cycles, each as long as the others
@@ -144,10 +160,10 @@ def counted(error: Array, examples: int | None) -> Array:
     return error if examples is None else np.round(error * examples) / examples
 
 
-def _colored(count: int, rng: Generator) -> Array:
+def _colored(count: int, memory: float, rng: Generator) -> Array:
     """Noise of variance 1 (count,) in which a step remembers the one before it."""
-    fresh = rng.normal(size=count + REMEMBERED - 1) * (1 - MEMORY**2) ** 0.5
-    noise: Array = np.convolve(fresh, MEMORY ** np.arange(REMEMBERED), mode="valid")
+    fresh = rng.normal(size=count + REMEMBERED - 1) * (1 - memory**2) ** 0.5
+    noise: Array = np.convolve(fresh, memory ** np.arange(REMEMBERED), mode="valid")
     return noise
 
 

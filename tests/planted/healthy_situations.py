@@ -2,18 +2,19 @@
 
 Here every check is silent, or says that it cannot tell. No claim is made of `coverage`
 where more trials might well find better params, nor of `importance` and `isolation`,
-which always have something to report, nor of `step-budget` where trainings end at their
-best, as they do under a decaying learning rate.
+which always have something to report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.random import Generator, default_rng
 
-from danlu import Float, Metric
+from danlu import Choice, Float, Int, Metric
+from danlu.domain import Domain
 
 from .claims import Claim, Drawn, Situation, silent_but
 from .course import Course, Faults
@@ -35,7 +36,13 @@ from .worlds import (
 PERCENT = Metric("val_accuracy_percent", maximize=True)
 ADDITIVE = Claim("importance", False, says="interact")
 KEPT = Claim("importance", False, "lr", "fix")
-USUAL = ("coverage", "importance", "isolation", "step-budget")
+LIKELIHOOD = Metric("val_log_likelihood", maximize=True)
+LINEAR = {"schedule": "linear", "swing": 0.02}
+LINEAR_90 = {"schedule": "linear", "swing": 0.03, "reports": 90}
+UNCLEAR = ("still-improving", "step-budget")  # it falls as its rate does, to the end
+WANDERING = {"memory": 0.85, "reports": 100}
+SHARED = {"common": 0.004, "reports": 100}
+USUAL = ("coverage", "importance", "isolation")
 Make = Callable[[Generator], World]
 
 
@@ -78,6 +85,7 @@ def plain() -> list[Situation]:
             ("small", {"trials": 16}),
         ):
             more = [] if name == "coupled" else [ADDITIVE]
+            more += [] if label == "small" else _quiet("coverage")  # ten a dimension
             more += [KEPT] if "lr" in world(default_rng(0)).space else []
             make = _with(world, **changes)
             found.append(healthy(f"{name}-{label}", make, more=more))
@@ -120,8 +128,22 @@ def schedules() -> list[Situation]:
         healthy("seldom-evaluated", curved(momentum, None, {"sparse": 5})),
         healthy("early-stopping", curved(rate_and_decay, None, {"patience": 10})),
         healthy("evaluated-first", curved(rate_and_decay, None, {"first": 0})),
+        healthy("linear-decay", curved(momentum, None, LINEAR), *UNCLEAR),
+        healthy("linear-decay-90", curved(rate_and_decay, None, LINEAR_90), *UNCLEAR),
+        healthy("wandering", curved(momentum, None, {"memory": 0.6})),
+        healthy("wandering-far", curved(rate_and_decay, None, {"memory": 0.85})),
+        healthy("wandering-100", curved(rate_alone, None, WANDERING)),
+        healthy("same-batches", curved(momentum, None, {"common": 0.004})),
+        healthy("same-batches-100", curved(rate_alone, None, SHARED)),
+        healthy("late-starters", curved(rate_and_decay, _late, {"settled": 0.4})),
+        healthy("200-examples", curved(momentum, None, {"examples": 200})),
         healthy("one-bad-training", curved(momentum, _one_bad), "training-rises"),
     ]
+
+
+def _late(view: View) -> Faults:
+    """Half of the trainings learn nothing at first, as agents and sequences do."""
+    return Faults(delay=0.3 if view.number % 2 else 0.0)
 
 
 def _some_quick(view: View) -> Faults:
@@ -153,6 +175,10 @@ def spaces() -> list[Situation]:
         healthy("one-diverged", one_diverged),
         healthy("cliff-far-away", cliff_far_away, "infeasible"),
         healthy("ten-dimensions", ten_dimensions),
+        healthy("dead-seeds", _with(momentum, dead=0.1)),
+        healthy("one-value-domains", one_value),
+        healthy("squared-errors", _with(momentum, metric=Metric("val_mse"))),
+        healthy("log-likelihood", _with(rate_and_decay, metric=LIKELIHOOD)),
         healthy("other-metrics", _with(momentum, with_others=True)),
         healthy("percent", _with(momentum, metric=PERCENT)),
         healthy("perplexity", _with(rate_and_decay, metric=Metric("val_perplexity"))),
@@ -168,7 +194,7 @@ def spaces() -> list[Situation]:
         ),
         healthy("confirmed", _with(momentum, confirm=(1, 5), seed_sd=0.002)),
         healthy("confirmed-3", _with(rate_and_decay, confirm=(3, 4), seed_sd=0.002)),
-        healthy("best-checkpoints-spread", spread, more=_quiet("step-budget")),
+        healthy("best-checkpoints-spread", spread),
     ]
 
 
@@ -181,6 +207,17 @@ def unimportant(rng: Generator) -> World:
     return with_terms(
         momentum(rng), Bowl("dropout", 0.5, 0.0), Bowl("weight_decay", 0.5, 0.0)
     )
+
+
+def one_value(rng: Generator) -> World:
+    """Domains of one value, and a choice of two, beside what varies."""
+    world = rate_and_decay(rng)
+    held: dict[str, Domain] = {
+        "beta": Float(0.9, 0.9),
+        "layers": Int(3, 3),
+        "norm": Choice(["batch"]),
+    }
+    return replace(world, space={**world.space, **held, "bias": Choice([True, False])})
 
 
 def ten_dimensions(rng: Generator) -> World:

@@ -27,6 +27,8 @@ SHOWN: Mapping[str, Callable[[Array], Array]] = {
     "val_accuracy": lambda error: 1 - error,
     "val_accuracy_percent": lambda error: 100 * (1 - error),
     "val_loss": lambda error: 0.1 + 2.5 * error,
+    "val_mse": lambda error: 2e6 * error,
+    "val_log_likelihood": lambda error: -3 - 20 * error,
     "val_perplexity": lambda error: np.exp(3 + 3 * error),
 }
 BAD_SEED, BAD_BY = 0.01, 5.0  # one seed in a hundred is worse by five deviations
@@ -53,7 +55,8 @@ class World:
     the probability that a machine fails. With `rungs`, a trial goes on beyond one only
     if it is in the best third of those that came to it. `confirm` are the number of top
     trials that are run again and the number of seeds. `unfinished` trials still run.
-    `with_others` reports metrics that say nothing of how good the params are.
+    `with_others` reports metrics that say nothing of how good the params are. `dead` is
+    the probability that a training learns nothing, whatever its params.
     """
 
     space: Mapping[str, Domain]
@@ -77,6 +80,7 @@ class World:
     unfinished: int = 0
     with_train_loss: bool = True
     with_others: bool = False
+    dead: float = 0.0
 
     def drawn(self, rng: Generator) -> tuple[Study, History]:
         """The study, and its history when all its trials have been run."""
@@ -167,7 +171,10 @@ def trained(world: World, study: Study, trial: Trial) -> Trial:
     faults = _faults(world, View(places, values, q, trial.number, rng))
     end = error(q, world.floor, world.chance) + world.seed_sd * _luck(rng)
     end = min(max(end, 0.0), world.chance)
-    found = curves(world.course, faults, (world.chance, end), rng)
+    if rng.random() < world.dead:
+        end = world.chance - 0.005
+    ends = (world.chance, end)
+    found = curves(world.course, faults, ends, rng, order=study.seed)
     if world.cliff is not None and rng.random() < world.cliff.chance(places):
         return _diverged(world, begun, found, rng)
     return _ended(begun, State.COMPLETED, "", _reported(world, found))
