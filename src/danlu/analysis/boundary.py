@@ -35,7 +35,7 @@ def boundary(study: Study, history: History) -> tuple[Finding, ...]:
     median of the best k is in the outer third. Of a conditional hyperparameter the
     trials count in which it is active.
 
-    A bowl whose lowest point is a third of the range outside is found in at least 90 %
+    A bowl whose lowest point is a fifth of the range outside is found in at least 90 %
     of the studies of 10 trials per dimension (at least 20), where the others matter as
     much and noise is 5 % of a bowl's height. Healthy studies alarm in less than 5 %.
 

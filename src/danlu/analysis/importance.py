@@ -110,7 +110,7 @@ def importance(study: Study, history: History) -> tuple[Finding, ...]:
     interact where their product is significant in that model, with Bonferroni's
     correction for all pairs, and explains 2 % of the variance.
 
-    Of bowls with 10 trials per dimension (at least 40), one that changes nothing is
+    Of bowls with 15 trials per dimension (at least 40), one that changes nothing is
     found in at least 90 % of the studies, and one whose bowl is three tenths as high as
     the highest is called insensitive in less than 5 %. A product that explains 5 % of
     the variance is found in at least 90 %, additive losses alarm in less than 5 %.
