@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from ..space import Array
-from .curve_noise import Curves
+from .curve_noise import Curves, means
 
 LEAST_TO_CYCLE = 30  # reports
 CYCLES = 4  # fewest cycles in the later three quarters
-DEGREE = 5  # a polynomial that bends up to four times
 BURN_IN = 4  # the first quarter falls too fast
 CUT = 3.0  # sds, beyond which what is left of a report is cut
 STEADY = 0.4  # share of the power that an oscillation keeps from half to half
 LINE = 3.0  # a line of the spectrum stands so far above the noise
-MOST_RED = 0.95  # correlation of the noise from report to report
+MOST_CORRELATED = 0.95  # noise from report to report, to either side
 FINER = 2  # a period between two ordinates would lose more than half of its power
 SHARE = 0.1  # of the variance: an amplitude of half the noise
 
@@ -62,11 +61,12 @@ def common_cycle(stacks: Sequence[Curves], alpha: float) -> Cycle | None:
     rests = [_rest(own) for own in able]
     frequencies = _frequencies(able[0].length, able[-1].length)
     power = np.concatenate([_ordinates(rest, frequencies) for rest in rests])
-    mean, trials = power.mean(axis=0), len(power)
-    above, others = _above_red_noise(mean, frequencies)
+    mean = power.mean(axis=0)
+    above, others = _above_noise(mean, frequencies)
     place = int(above.argmax())
-    independent = trials * others / FINER
-    chance = len(mean) * float(fdtrc(2 * trials, 2 * independent, above[place]))
+    trials = _independent(above[others], len(power))
+    beside = trials * others.sum() / FINER
+    chance = len(mean) * float(fdtrc(2 * trials, 2 * beside, above[place]))
     share = FINER * float(mean[place]) / len(mean)
     if chance > alpha or share < SHARE or above[place] < LINE:
         return None
@@ -89,16 +89,16 @@ def cycling(curves: Curves, alpha: float) -> NDArray[np.bool_]:
 
 
 def _rest(curves: Curves) -> Array:
-    """What a polynomial leaves of the later reports (n, V), the largest cut.
+    """What a running mean of the longest period leaves of the later reports (n, V).
 
-    It bends too slowly to follow a period that is looked for.
+    It leaves that period and all shorter ones much as they are. The largest are cut.
     """
-    late = curves.losses[:, -_late(curves.length) :]
-    places = np.linspace(-1, 1, late.shape[1])
-    basis, _ = np.linalg.qr(np.vander(places, 1 + DEGREE))
-    rest = late - (late @ basis) @ basis.T
+    late, width = curves.losses[:, -_late(curves.length) :], _width(curves.length)
+    smooth, skipped = means(late, width), width // 2
+    rest = late[:, skipped : skipped + smooth.shape[1]] - smooth
     reach = CUT * rest.std(axis=1, keepdims=True)
-    found: Array = np.clip(rest, -reach, reach)
+    rest = np.clip(rest, -reach, reach)
+    found: Array = rest - rest.mean(axis=1, keepdims=True)
     return found
 
 
@@ -107,8 +107,8 @@ def _frequencies(shortest: int, longest: int) -> Array:
 
     From the longest period of the shortest curve on, to one of two reports.
     """
-    padded = FINER * _late(longest)
-    first = -(-padded * CYCLES // _late(shortest))
+    padded = FINER * (_late(longest) - _width(longest) + 1)
+    first = -(-padded // _width(shortest))
     frequencies: Array = np.arange(first, padded // 2 + 1) / padded
     return frequencies
 
@@ -142,20 +142,37 @@ def _late(length: int) -> int:
     return length - length // BURN_IN
 
 
-def _above_red_noise(mean: Array, frequencies: Array) -> tuple[Array, int]:
+def _width(length: int) -> int:
+    return _late(length) // CYCLES
+
+
+def _above_noise(mean: Array, frequencies: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Mean ordinates (K,) over those of an autoregression of order one, fitted to some.
 
     It is fitted to all but the highest ordinate and its neighbors, by the likelihood of
     P. Whittle, "Estimation and information in stationary time series" (1953): the sum
-    of log S + I / S over the ordinates I, with the spectrum S. Also to how many.
+    of log S + I / S over the ordinates I, with the spectrum S. Also to which.
     """
     others = np.abs(np.arange(len(mean)) - mean.argmax()) > FINER
-    rho = np.linspace(0, MOST_RED, 96)[:, None]
+    rho = np.linspace(-MOST_CORRELATED, MOST_CORRELATED, 191)[:, None]
     spectra = 1 / (1 + rho**2 - 2 * rho * np.cos(2 * np.pi * frequencies))
     spectra *= (mean / spectra)[:, others].mean(axis=1, keepdims=True)
     fit = (np.log(spectra) + mean / spectra)[:, others].sum(axis=1)
     above: Array = mean / spectra[fit.argmin()]
-    return above, int(others.sum())
+    return above, others
+
+
+def _independent(ordinates: Array, trials: int) -> float:
+    """How many independent trials the mean ordinates are of, at most `trials`.
+
+    The variance of a mean of m exponentials is 1 / m of its mean squared. Trials that
+    see their data in the same order share some of their noise. The variance is known
+    from few ordinates, of which the highest are left out: one of its standard errors,
+    sqrt(2 / K), is added.
+    """
+    count = len(ordinates) / FINER
+    variance = float(ordinates.var() / ordinates.mean() ** 2) * (1 + (2 / count) ** 0.5)
+    return min(float(trials), 1 / variance) if variance > 0 else float(trials)
 
 
 def _step(curves: Curves) -> float:

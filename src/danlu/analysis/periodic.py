@@ -15,14 +15,16 @@ CHECK = "periodic"
 def periodicity(study: Study, history: History) -> tuple[Finding, ...]:
     """Whether the trials' curves oscillate with one period, as their data would.
 
-    By the mean periodogram of the later three quarters of all curves, less a polynomial
-    of degree 5: its highest ordinate must be more than chance, over all frequencies, in
+    By the mean periodogram of the later three quarters of all curves, less a running
+    mean: its highest ordinate must be more than chance, over all frequencies, in
     noise that goes on from report to report; three times that noise; a tenth of the
     variance; and there in both halves. The period is from 2 reports to a quarter of
     these three quarters; curves of fewer than 30 reports are not looked at.
 
-    Found in 90 % of studies of 5 trials whose curves oscillate by 1 sd of a report (its
-    amplitude) with 50 reports or more; false alarms stay below 5 %.
+    Trials that share noise, as those do that see their data in one order, count as fewer.
+
+    Found in 90 % of studies of 5 trials whose curves oscillate (the amplitude) by 1.5
+    sds of a report with 50 reports, 1 sd with 100; false alarms stay below 5 %.
 
     >>> import danlu
     >>> study = danlu.Study(name="s", goal="Which x?", metric="loss", trials=1,
