@@ -4,6 +4,7 @@ import contextlib
 import math
 import subprocess
 import sys
+from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,19 @@ def test_a_batch_in_a_dict_is_counted() -> None:
     parts = [{"x": torch.ones(3)}, {"x": torch.zeros(1)}]
 
     assert 0.75 == accumulate(parts, lambda part: (weight * part["x"]).mean())
+
+
+def test_a_batch_of_a_library_s_own_mapping_is_counted() -> None:
+    weight = torch.ones(1, requires_grad=True)
+    parts = [UserDict(x=torch.ones(3)), UserDict(x=torch.zeros(1))]
+
+    assert 0.75 == accumulate(parts, lambda part: (weight * part["x"]).mean())
+
+
+@pytest.mark.parametrize("batch", ["words", ["words"], [], None])
+def test_a_batch_that_cannot_be_counted_is_refused(batch: object) -> None:
+    with pytest.raises(TypeError, match="say `count`"):
+        accumulate([batch], lambda part: torch.zeros(1, requires_grad=True).sum())
 
 
 PROGRAM = """

@@ -129,3 +129,18 @@ def test_a_look_leaves_the_model_as_it_was() -> None:
     )
     assert [True, True, False, True] == [inner.training for inner in model.modules()]
     assert not model[0]._forward_hooks
+
+
+def test_a_branch_that_is_zeroed_on_purpose_is_no_finding() -> None:
+    class Residual(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
+        def __init__(self) -> None:
+            super().__init__()
+            self.branch = nn.Sequential(nn.Linear(20, 20), nn.ReLU(), nn.Linear(20, 20))
+            self.head = nn.Linear(20, 4)
+            zero_residual(self.branch[2])
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.head(inputs + self.branch(inputs))
+            return scores
+
+    assert [] == said(Residual())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from danlu.training import Cosine, Joined, Tracks
+from danlu.training import Cosine, Joined, Tracks, take_step
 
 
 def pair() -> tuple[list[nn.Parameter], Joined]:
@@ -87,3 +87,15 @@ def test_a_new_group_must_name_its_optimizer() -> None:
 
     with pytest.raises(NotImplementedError, match="one of `optimizers`"):
         both.add_param_group({"params": []})
+
+
+def test_a_scaler_of_fp16_steps_all_parts() -> None:
+    own, both = pair()
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    scaler.scale(own[0].sum() + own[1].sum()).backward()
+
+    update = take_step(both, scaler=scaler)
+
+    assert update.taken
+    assert 2.0 == pytest.approx(update.norm)
+    assert [0.9, 0.9] == pytest.approx([p[0].item() for p in own], abs=1e-2)

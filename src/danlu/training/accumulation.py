@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -18,11 +18,18 @@ def examples(batch: Any) -> int:
     >>> import torch
     >>> examples((torch.zeros(8, 3), torch.zeros(8)))
     8
+
+    Raises:
+        TypeError: the batch does not begin with a tensor.
     """
     first = batch
-    while not isinstance(first, torch.Tensor):
-        parts = first.values() if isinstance(first, dict) else first
-        first = next(iter(parts))
+    while isinstance(first, Mapping | list | tuple) and len(first):
+        first = next(iter(first.values() if isinstance(first, Mapping) else first))
+    if not isinstance(first, torch.Tensor):
+        raise TypeError(
+            f"the examples of a batch that begins with {type(first).__name__} cannot "
+            "be counted: say `count`"
+        )
     return len(first)
 
 

@@ -44,9 +44,9 @@ def check_activations(
     """Whether signals keep their size from layer to layer; one `ok` if they do.
 
     Runs the model once on `batch` (by `forward`, if given). Looks at what linear and
-    convolutional layers give out, with examples along the first axis, but for the last.
-    Batch norms use the batch, all else is in eval mode; afterward modes and buffers are
-    as before.
+    convolutional layers give out, with examples along the first axis, but for the last
+    layer and for those that are zero (`zero_residual`). Batch norms use the batch, all
+    else is in eval mode; afterward modes and buffers are as before.
 
     >>> import torch
     >>> from danlu import training
@@ -109,7 +109,8 @@ def _watched(model: nn.Module) -> Iterator[dict[str, LayerActivations]]:
 
     def hook_of(name: str) -> Callable[..., None]:
         def hook(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            seen[name] = _measured(name, output)
+            if bool(layer.weight.any()):  # not one that is zeroed on purpose
+                seen[name] = _measured(name, output)
 
         return hook
 

@@ -15,6 +15,11 @@ class GradientNorms:
     """The norm of each gradient, `each` of shape (n,), and of all of them together.
 
     They lie on the device until `values` brings them over in one transfer.
+
+    >>> import torch
+    >>> from danlu import training
+    >>> training.gradient_norms([torch.zeros(2)]).total
+    tensor(0.)
     """
 
     parameters: Sequence[torch.Tensor]
