@@ -21,7 +21,8 @@ def periodicity(study: Study, history: History) -> tuple[Finding, ...]:
     variance; and there in both halves. The period is from 2 reports to a quarter of
     these three quarters; curves of fewer than 30 reports are not looked at.
 
-    Trials that share noise, as those do that see their data in one order, count as fewer.
+    Trials that share noise, as those do that see their data in one order, count as
+    fewer.
 
     Found in 90 % of studies of 5 trials whose curves oscillate (the amplitude) by 1.5
     sds of a report with 50 reports, 1 sd with 100; false alarms stay below 5 %.

@@ -10,6 +10,7 @@ import numpy as np
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
+from .bias import is_adaptive
 from .curve_classes import level
 from .looked import Looked, look
 
@@ -26,7 +27,8 @@ def step_variance(study: Study, history: History) -> tuple[Finding, ...]:
     half of each curve, see `curve_noise`), and the difference of two trials: from the
     best one to the middle of the better half, by their lowest levels (or last ones,
     where the metric is taken at the last step), which are means of a tenth of a curve:
-    single losses would differ by the noise itself.
+    single losses would differ by the noise itself. An adaptive sampler crowds its
+    trials where they are alike: then it is to the middle of all trials.
 
     Found in 90 % of studies whose trials differ by nothing but the noise between steps,
     and a study where that difference is 4 sds of a report raises a false alarm in less
@@ -46,7 +48,9 @@ def step_variance(study: Study, history: History) -> tuple[Finding, ...]:
     at = history.metric.at
     sds = looked.column(looked.validation, lambda own: own.sd)
     levels = looked.column(looked.validation, lambda own: level(own, at))
-    better = np.argsort(levels)[: math.ceil(looked.read.sum() / 2)]  # nan comes last
+    crowded = is_adaptive(study.sampler, study.scientific)
+    count = int(looked.read.sum()) if crowded else math.ceil(looked.read.sum() / 2)
+    better = np.argsort(levels)[:count]  # nan comes last
     noise = math.sqrt(2) * float(np.median(sds[better]))
     difference = float(np.median(levels[better[1:]]) - levels[better[0]])
     return (_found(looked, noise, difference),)
