@@ -44,6 +44,7 @@ LAYERS = {
     "analysis.surface": 1,
     "analysis.widen": 1,
     "analysis.edges": 2,
+    "analysis.bounded": 1,
     "analysis.effects": 2,
     "analysis.forest": 1,
     "analysis.terms": 1,

@@ -12,6 +12,7 @@ from ..history import History
 from ..study import Study
 from .base import Finding, Level
 from .bias import is_adaptive
+from .bounded import bounded
 from .edges import LEAST_TRIALS, Edge, Sample, edges
 from .widen import widened
 
@@ -50,7 +51,8 @@ def boundary(study: Study, history: History) -> tuple[Finding, ...]:
     >>> boundary(study, history)[0].evidence["change"]
     {'space': {'lr': {'low': 0.0001, 'high': 0.1, 'log': True}}}
     """
-    sample = Sample(history.space.dimensions, *history.searched())
+    trials, points, losses = history.searched()
+    sample = Sample(history.space.dimensions, trials, points, bounded(losses))
     feasible = int(np.isfinite(sample.losses).sum())
     need = max(LEAST_TRIALS, TRIALS_PER_DIMENSION * len(sample.dimensions))
     if feasible < need:

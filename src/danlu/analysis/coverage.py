@@ -14,6 +14,7 @@ from ..space import Array, Dimension
 from ..study import Study
 from .base import Finding, Level
 from .bias import is_adaptive
+from .bounded import bounded
 from .luck import best_among, best_of
 from .repeats import trial_noise
 
@@ -87,6 +88,7 @@ def coverage(study: Study, history: History) -> tuple[Finding, ...]:
     8
     """
     trials, points, losses = history.searched()
+    losses = bounded(losses)
     feasible = np.isfinite(losses)
     if feasible.sum() < LEAST_TRIALS:
         return (_unknown(int(feasible.sum())),)
@@ -224,7 +226,10 @@ def _said(study: Study, own: Doubling) -> str:
         if own.adaptive
         else f"twice as many as the {own.count}"
     )
-    return f"{far} would better {name} by about {_short(own.gain)}"
+    said = f"{far} would better {name} by about {_short(own.gain)}"
+    if own.luck > own.gain:
+        said += f", while luck alone moves the best by {_short(own.luck)}"
+    return said
 
 
 def _short(value: float) -> str:

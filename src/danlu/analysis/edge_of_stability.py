@@ -16,6 +16,7 @@ from ..space import Array, Dimension
 from ..study import Study
 from .base import Finding, Level
 from .bias import is_adaptive
+from .bounded import bounded
 from .edges import LEAST_TOP, TOP_SHARE
 from .splits import Side, region_of
 from .surface import edge_slope
@@ -57,6 +58,7 @@ def edge_of_stability(study: Study, history: History) -> tuple[Finding, ...]:
     if not rates:
         return (_fine("There is no learning rate in the search space."),)
     _, points, losses = history.searched()
+    losses = bounded(losses)
     return tuple(
         _rate(study, dimensions, (points, losses), column, SIGNIFICANT / len(rates))
         for column in rates

@@ -16,6 +16,7 @@ from ..study import Study
 from ..trial import Trial
 from .base import Finding, Level
 from .bias import is_adaptive
+from .bounded import bounded
 from .effects import Shares, Total, filling, stretches, totals
 from .forest import Tree, forest
 from .sentence import listed
@@ -150,6 +151,7 @@ def _need(dimensions: Sequence[Dimension]) -> int:
 
 def _seen(history: History) -> _Seen | None:
     trials, points, losses = history.searched()
+    losses = bounded(losses)
     dimensions = history.space.dimensions
     (feasible,) = np.nonzero(np.isfinite(losses))
     if len(feasible) < _need(dimensions):

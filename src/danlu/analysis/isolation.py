@@ -15,6 +15,7 @@ from ..space import Array, Dimension, Params
 from ..study import Study
 from .base import Finding, Level
 from .bias import is_adaptive
+from .bounded import bounded
 from .compared import band, holm, p_of_lead
 from .repeats import trial_noise
 from .sentence import listed
@@ -143,7 +144,7 @@ def _compared(
 ) -> list[tuple[tuple[str, ...], list[_Group]]]:
     """What is compared: all arms with one another, or the values of each path."""
     _, points, losses = history.searched()
-    losses = np.where(np.isfinite(losses), losses, math.inf)
+    losses = np.where(np.isfinite(losses), bounded(losses), math.inf)
     dimensions = history.space.dimensions
     if len(study.arms) > 1:
         groups = [

@@ -7,6 +7,7 @@ import numpy as np
 from ..history import History
 from ..study import Study
 from .base import Finding, Level
+from .bounded import bounded
 from .luck import best_of
 from .repeats import Noise, trial_noise
 
@@ -37,7 +38,7 @@ def noise(study: Study, history: History) -> tuple[Finding, ...]:
     if found is None or found.df < LEAST_DF:
         return (_unknown(found),)
     _, _, losses = history.searched()
-    feasible = losses[np.isfinite(losses)]
+    feasible = bounded(losses[np.isfinite(losses)])
     if len(feasible) < LEAST_TRIALS:
         return (_few(found, len(feasible)),)
     return (_compared(study, found, feasible),)

@@ -11,6 +11,7 @@ from scipy.special import chdtri
 
 from ..history import History
 from ..trial import State, Trial
+from .bounded import bounded
 
 COVERED = 0.9  # of an interval of the noise
 
@@ -62,13 +63,13 @@ def trial_noise(history: History) -> Noise | None:
     """
     sets = _sets(history)
     median = _median_search_loss(history)
-    good = [own for own in sets if np.mean([loss for _, loss in own]) <= median]
+    good = [own for own in sets if _middle(own) <= median]
     counted = good or sets
     if not counted:
         return None
     squares, df = 0.0, 0
     for own in counted:
-        losses = np.array([loss for _, loss in own])
+        losses = bounded(np.array([loss for _, loss in own]))
         squares += float(((losses - losses.mean()) ** 2).sum())
         df += len(own) - 1
     numbers = sorted(trial.number for own in counted for trial, _ in own)
@@ -112,4 +113,8 @@ def _median_search_loss(history: History) -> float:
         and trial.state is State.COMPLETED
         and (loss := history.loss(trial)) is not None
     ]
-    return float(np.median(losses)) if losses else math.inf
+    return float(np.median(bounded(np.array(losses)))) if losses else math.inf
+
+
+def _middle(own: Sequence[tuple[Trial, float]]) -> float:
+    return float(np.median(bounded(np.array([loss for _, loss in own]))))
