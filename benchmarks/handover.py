@@ -100,7 +100,7 @@ def main() -> None:
         own = [r for r, f in zip(rows, families, strict=True) if family in (f, "all")]
         means = [float(np.mean([row[way] for row in own])) for way in WAYS]
         print(f"{family:<16}{len(own):>6}" + "".join(f"{m:>22.3f}" for m in means))
-    for way in WAYS[1:]:
+    for way in (*WAYS[1:3], WAYS[4]):
         away = np.array([row["region"] - row[way] for row in rows])
         error = away.std(ddof=1) / len(away) ** 0.5
         print(f"region - {way}: {away.mean():+.3f} (standard error {error:.3f})")
