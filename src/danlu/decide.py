@@ -320,11 +320,25 @@ def _gain_text(draft: Decision, gain: Gain) -> str:
     better = "better" if gain.value >= 0 else "worse"
     above = f" than {draft.complexity:.4g}" if draft.complexity else ""
     seeds = "seeds" if gain.paired else "seeds of its own"
+    value, low, high = _numbers((abs(gain.value), gain.low, gain.high))
     return (
-        f"{_named(draft)} is {better} by {abs(gain.value):.3g} in {draft.metric} (90 % "
-        f"interval {gain.low:.3g} to {gain.high:.3g}, {gain.seeds} {seeds}); better"
-        f"{above} with a probability of {_percent(gain.probability)}"
+        f"{_named(draft)} is {better} by {value} in {draft.metric} (90 % interval "
+        f"{low} to {high}, {gain.seeds} {seeds}); better{above} with a probability of "
+        f"{_percent(gain.probability)}"
     )
+
+
+def _numbers(values: tuple[float, float, float]) -> list[str]:
+    """A value and its interval, with as many digits as the interval has a say in.
+
+    >>> _numbers((0.39312, 0.3917, 0.3946))
+    ['0.3931', '0.3917', '0.3946']
+    """
+    width = values[2] - values[1]
+    if not (width > 1e-4 * abs(values[0]) and math.isfinite(width)):
+        return [f"{value:.4g}" for value in values]
+    decimals = max(1 - math.floor(math.log10(width)), 0)
+    return [f"{value:.{decimals}f}" for value in values]
 
 
 def _percent(share: float) -> str:
