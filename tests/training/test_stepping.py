@@ -125,3 +125,10 @@ def test_the_monitor_sees_the_same_pass() -> None:
         norms.append(take_step(optimizer, clip_norm=0.1, monitor=monitor).norm)
 
     assert norms == pytest.approx(list(monitor.norms))
+
+
+def test_a_step_without_any_gradient_is_an_error() -> None:
+    optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
+
+    with pytest.raises(RuntimeError, match="call backward"):
+        take_step(optimizer)

@@ -50,11 +50,19 @@ def take_step(
     >>> update = training.take_step(optimizer, clip_norm=1.0)
     >>> round(update.norm, 3), update.clipped, update.taken
     (6.928, True, True)
+
+    Raises:
+        RuntimeError: there is no gradient at all.
     """
     if scaler is not None:
         scaler.unscale_(optimizer)
     weights = (p for group in optimizer.param_groups for p in group["params"])
     norms = gradient_norms(weights)
+    if not norms.parameters:
+        raise RuntimeError(
+            "take_step found no gradient: call backward before it, on a loss of the "
+            "parameters that this optimizer has"
+        )
     norm = _total(norms, monitor)
     taken = math.isfinite(norm)
     clipped = taken and _clip(norms, clip_norm, clip_value)
