@@ -45,7 +45,7 @@ def one_cycle(reports: int) -> Array:
     """Falls, rises while the learning rate does, and falls again until the end."""
     share = np.linspace(0, 1, reports)
     bump: Array = 0.1 * np.exp(-(((share - 0.4) / 0.12) ** 2))
-    return bump + np.exp(-4 * share)
+    return bump + np.exp(-8 * share)
 
 
 HEALTHY = (falling, plateau, cosine, dropping, one_cycle)

@@ -6,7 +6,8 @@ Each is a property of every curve of a study at once. A curve may have several, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ WINDOW = 10  # a level is the mean over a tenth of the reports
 LEAST_WINDOW = 3
 QUARTER = 4
 LEAST_QUARTER = 4  # reports that a line is drawn through, where three times fit
-FLATTENED = 0.25  # end slope over mean slope: 0.8 of 1 / sqrt(step), 0 of a cosine
+# End slope over that of the last quarter: 0.8 of 1 / sqrt(step), 0 of a cosine, where
+# a parabola through the later half sees less than 0.25, and a cubic what there is.
+FLATTENED, FLAT = 0.25, 0.5
 # A fall that halves from each quarter to the next leaves no more than the last one for
 # all steps to come: 0.46 of exp(-3 t), 0.41 of a cosine, 0.6 of 1 / sqrt(step).
 HALVED = 0.5
@@ -151,28 +154,52 @@ def saturates(looked: Looked) -> Flags:
 def improving(curves: Curves) -> Flags:
     """Which curves fall over the last quarter by more than the noise, to the very end.
 
-    Not those that settle, flatten out or drop, as under a decaying learning rate.
+    Not those that settle or drop, as under a decaying learning rate.
     """
     fall = curves.fall(quarter(curves.length))
     chance = quantile(ALPHA, curves.freedom)
     falls = fall.value - chance * fall.error > curves.sd
-    flags: Flags = falls & ~flattens(curves) & ~drops(curves) & ~settles(curves)
+    flags: Flags = falls & ~settles(ends(curves), curves.sd) & ~drops(curves)
     return flags
 
 
-def flattens(curves: Curves) -> Flags:
-    """Which curves end with a fourth of their slope over the last quarter, or less."""
-    count = quarter(curves.length)
-    fall, end = curves.fall(count).value, curves.fall_at_end(count).value
-    flags: Flags = end < FLATTENED * fall
-    return flags
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """How curves end: falls over the last quarter, the one before it, and the next one.
+
+    The next one is at the slope of the end, by a parabola and by a cubic.
+    """
+
+    last: Trend
+    third: Trend
+    parabola: Trend
+    cubic: Trend
 
 
-def settles(curves: Curves) -> Flags:
-    """Which curves fall in the last quarter by less than half of the one before it."""
+def ends(curves: Curves) -> Ends:
+    """How each of the curves ends."""
     count = quarter(curves.length)
-    last, third = curves.fall(count).value, curves.fall(count, count).value
-    flags: Flags = last < HALVED * third
+    return Ends(
+        curves.fall(count),
+        curves.fall(count, before=count),
+        curves.fall_at_end(count, 2),
+        curves.fall_at_end(count, 3),
+    )
+
+
+def settles(own: Ends, sd: Array | float) -> Flags:
+    """Which curves (n,) are about to stand still.
+
+    A cubic tells it where the noise is low. Else those do that are not sure to gain one
+    `sd` of a report over as many steps again, where the last fall is less than half of
+    the one before it, or flattens out.
+    """
+    reach = EQUIVALENT * own.cubic.error
+    flat = own.cubic.value + reach < FLAT * own.last.value
+    halved = own.last.value < HALVED * own.third.value
+    flattened = own.parabola.value < FLATTENED * own.last.value
+    unclear = own.cubic.value - reach < sd
+    flags: Flags = flat | (unclear & (halved | flattened))
     return flags
 
 
@@ -233,7 +260,7 @@ class Progress:
 
     `late` is their fall over the last quarter, `gain` the same in the metric's unit,
     `improves` whether it is more than the noise and goes on to the end, `decays`
-    whether it would be, if it did not settle, flatten out or come in a drop.
+    whether it would be, if it did not settle or come in a drop.
     """
 
     late: Pooled
@@ -245,21 +272,18 @@ class Progress:
 def progress(looked: Looked) -> Progress:
     """How much the better trials still gain in their last quarter."""
 
-    def of(trend: Callable[[Curves, int], Trend]) -> Pooled:
-        whole = pooled(
-            looked.validation,
-            lambda own: trend(own, quarter(own.length)),
-            looked.better,
-        )
-        return whole or Pooled(0.0, 0.0)
+    def of(trend: Callable[[Ends], Trend]) -> Trend:
+        own = pooled(looked.validation, lambda c: trend(ends(c)), looked.better)
+        own = own or Pooled(0.0, 0.0)
+        return Trend(np.array([own.value]), np.array([own.error]))
 
-    late = of(lambda own, count: own.fall(count))
-    third = of(lambda own, count: own.fall(count, before=count))
-    end = of(lambda own, count: own.fall_at_end(count))
+    parts = fields(Ends)
+    own = Ends(**{part.name: of(attrgetter(part.name)) for part in parts})
+    late = Pooled(float(own.last.value[0]), float(own.last.error[0]))
+    third = Pooled(float(own.third.value[0]), float(own.third.error[0]))
     more = Pooled(late.value - third.value, float(np.hypot(late.error, third.error)))
     dropped = late.value > DROPPED * third.value and more.above(0.0)
-    settled = late.value < HALVED * third.value or end.value < FLATTENED * late.value
-    decays = dropped or settled
+    decays = dropped or bool(settles(own, 1.0)[0])
     falls = looked.column(
         looked.validation, lambda own: own.fall(quarter(own.length)).value
     )[: looked.better]

@@ -103,15 +103,14 @@ class Curves:
         weights = -places * count / (places**2).sum()
         return self.contrast(np.append(weights, np.zeros(before)))
 
-    def fall_at_end(self, count: int) -> Trend:
+    def fall_at_end(self, count: int, degree: int) -> Trend:
         """The fall over `count` more reports at the slope with which the curve ends.
 
-        The slope is that of the parabola through the last 2 `count` reports.
+        The slope is that of a polynomial through the last 2 `count` reports.
         """
-        places = np.arange(1 - min(2 * count, self.length), 1.0)
-        powers = np.vander(places, 3, increasing=True)
-        slope = np.linalg.pinv(powers)[1]
-        return self.contrast(-slope * count)
+        places = np.arange(1 - min(2 * count, self.length), 1.0) / count
+        powers = np.vander(places, 1 + degree, increasing=True)
+        return self.contrast(-np.linalg.pinv(powers)[1])
 
 
 def read(curves: Sequence[Curve | None], maximize: bool = False) -> tuple[Curves, ...]:
