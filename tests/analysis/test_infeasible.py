@@ -97,3 +97,10 @@ def test_of_few_trials_nothing_is_said() -> None:
     (finding,) = infeasible(*drawn(unit(2), corner, count=6, seed=0))
 
     assert (Level.UNKNOWN, 4) == (finding.level, finding.evidence["missing"])
+
+
+def test_where_everything_diverges_there_is_no_region() -> None:
+    (finding,) = infeasible(*drawn(unit(2), lambda _: None, count=20, seed=0))
+
+    assert Level.WARNING == finding.level
+    assert "where" not in finding.evidence

@@ -20,6 +20,7 @@ LEAST_TRIALS = 10  # with five of ten infeasible, a region can be significant
 SIGNIFICANT = 0.02  # stricter than 5 %, so that a study has less than that in all
 WASTED = 0.1  # share of a study's trials, from where on it is worth a warning
 SCATTERED = 0.25  # share of the trials that is worth a word wherever they are
+MOST = 0.5  # share of the trials that is worth a warning wherever they are
 MOSTLY = 0.8  # of the trials in a region are infeasible: it may be left out
 FAILED_SHARE = 0.1
 
@@ -95,9 +96,10 @@ def _unknown(count: int, own: Sequence[Trial]) -> Finding:
 def _scattered(own: Sequence[Trial], count: int) -> Finding:
     share = len(own) / count
     much = share >= SCATTERED
+    level = Level.NOTICE if much else Level.OK
     return Finding(
         "infeasible",
-        Level.NOTICE if much else Level.OK,
+        Level.WARNING if share >= MOST else level,
         f"{len(own)} of {count} trials are infeasible{_reason(own)}, in no region of "
         "the search space that one or two conditions describe.",
         "Look at the output of one of them." if much else "",

@@ -21,7 +21,7 @@ from ..space import Array, Dimension
 
 CUTS = 8  # thresholds of a hyperparameter that the test looks at
 FINE_CUTS = 64  # thresholds among which the best is then placed more exactly
-MOST_DIMENSIONS = 16  # the pairs of these are looked at, those that split best alone
+MOST_DIMENSIONS = 10  # the pairs of these are looked at, those that split best alone
 SHUFFLES = 199
 MOST_SHUFFLED = 200  # trials: with more, Fisher's test is sharp enough, and cheaper
 SURE = 0.01  # a smaller p needs no second look
@@ -94,14 +94,14 @@ class Region:
 def region_of(
     dimensions: Sequence[Dimension], points: Array, marks: Array
 ) -> Region | None:
-    """The region in which `marks` (n,) gather most, None without marks or splits.
+    """The region in which `marks` (n,) gather most, None where all or none is marked.
 
     Two conditions are taken only where they say so much more than one does as two more
     numbers cost (BIC: G rises by more than 2 log n). Points (n, d) are nan where a
     dimension is inactive; these are on neither side.
     """
     sides = _sides(dimensions, points, CUTS)
-    if not sides or not marks.any():
+    if not sides or not marks.any() or marks.all():
         return None
     table = _Table(
         np.column_stack([side.holds(points) for side in sides]).astype(float),
