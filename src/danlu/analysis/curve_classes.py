@@ -59,9 +59,13 @@ class Pooled:
 def pooled(
     curves: Sequence[Curves], of: Callable[[Curves], Trend], better: int
 ) -> Pooled | None:
-    """`of` the curves of the first `better` trials together, None without any."""
+    """`of` the curves of the first `better` trials together, None without any.
+
+    Trials that share some of their noise are certain of less than as many others.
+    """
     values: list[float] = []
     errors: list[float] = []
+    shared = max((own.shared for own in curves), default=0.0)
     for own in curves:
         trend, known = of(own), (own.rows < better) & (own.sd > 0)
         values.extend((trend.value[known] / own.sd[known]).tolist())
@@ -69,7 +73,8 @@ def pooled(
     if not values:
         return None
     count = len(values)
-    return Pooled(sum(values) / count, float(np.linalg.norm(errors)) / count)
+    error = float(np.linalg.norm(errors)) * (1 + (count - 1) * shared) ** 0.5
+    return Pooled(sum(values) / count, error / count)
 
 
 # What one curve does.
@@ -280,9 +285,8 @@ def progress(looked: Looked) -> Progress:
     parts = fields(Ends)
     own = Ends(**{part.name: of(attrgetter(part.name)) for part in parts})
     late = Pooled(float(own.last.value[0]), float(own.last.error[0]))
-    third = Pooled(float(own.third.value[0]), float(own.third.error[0]))
-    more = Pooled(late.value - third.value, float(np.hypot(late.error, third.error)))
-    dropped = late.value > DROPPED * third.value and more.above(0.0)
+    third = float(own.third.value[0])
+    dropped = late.value > DROPPED * third and late.value > third + 1.0
     decays = dropped or bool(settles(own, 1.0)[0])
     falls = looked.column(
         looked.validation, lambda own: own.fall(quarter(own.length)).value

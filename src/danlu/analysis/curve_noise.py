@@ -52,7 +52,8 @@ class Curves:
     `rows` (n,) are their places among the curves that were read, `steps` and `losses`
     (n, m) their reports, with `losses` clipped where one report is far off and `raw` as
     reported. `sd` (n,) is the noise of one report, with `freedom` degrees of freedom,
-    `correlation` that of a report's noise with that of the next one.
+    `correlation` that of a report's noise with that of the next one, `shared` that of
+    one curve's noise with another's.
     """
 
     rows: Rows
@@ -62,6 +63,7 @@ class Curves:
     sd: Array
     freedom: float
     correlation: float
+    shared: float
 
     @property
     def length(self) -> int:
@@ -78,6 +80,7 @@ class Curves:
             self.sd[places],
             self.freedom,
             self.correlation,
+            self.shared,
         )
 
     def contrast(self, weights: Array) -> Trend:
@@ -131,7 +134,7 @@ def read(curves: Sequence[Curve | None], maximize: bool = False) -> tuple[Curves
     clipped = [_clipped(losses) for _, _, losses in stacks]
     rho = _correlation(clipped)
     return tuple(
-        Curves(rows, steps, raw, losses, *_sd(losses, rho), rho)
+        Curves(rows, steps, raw, losses, *_sd(losses, rho), rho, _shared(losses))
         for (rows, steps, raw), losses in zip(stacks, clipped, strict=True)
     )
 
@@ -259,6 +262,21 @@ def _correlations(losses: Array) -> Array:
     known = squares > 0
     found: Array = products[known] / squares[known]
     return found
+
+
+def _shared(losses: Array) -> float:
+    """The correlation of one curve's noise with another's at one report, 0 or more.
+
+    Trials that see their data in one order share some. Of n residuals of variance 1
+    with correlation c the mean has the variance (1 + (n - 1) c) / n.
+    """
+    residuals = _residuals(losses)
+    sd = residuals.std(axis=1)
+    count = int((sd > 0).sum())
+    if count < LEAST_TO_MODERATE:
+        return 0.0
+    mean = (residuals[sd > 0] / sd[sd > 0][:, None]).mean(axis=0)
+    return float(np.clip((count * mean.var() - 1) / (count - 1), 0.0, 1.0))
 
 
 def _sd(losses: Array, rho: float) -> tuple[Array, float]:

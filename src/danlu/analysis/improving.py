@@ -22,11 +22,11 @@ def still_improving(study: Study, history: History) -> tuple[Finding, ...]:
 
     The better trials are the best quarter (at least five) of those that were trained to
     their end. Together their fall over the last quarter of the reports must be more
-    than the noise of one report, beyond chance. Falls that come in a last drop, or that are
-    about to end, do not count: these follow a learning rate that decays. About to end
-    are those whose slope at the end, by a cubic, is less than half of that of the last
-    quarter; or that halve from the third quarter to the last, or flatten out, and are
-    not sure to gain the noise of one report over as many steps again.
+    than the noise of one report, beyond chance. Falls that come in a last drop, or that
+    are about to end, do not count: these follow a learning rate that decays. About to
+    end are those whose slope at the end, by a cubic, is less than half of that of the
+    last quarter; or that halve from the third quarter to the last, or flatten out, and
+    are not sure to gain the noise of one report over as many steps again.
 
     Found in 90 % of studies whose curves fall over the last quarter by 2.5 sds of a
     report with 100 reports, 5 sds with 20, for 16 trials; false alarms stay below 5 %.
