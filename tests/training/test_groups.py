@@ -95,3 +95,12 @@ def test_parameters_that_no_layer_covers_are_named() -> None:
     assert ["0.weight", "0.bias"] == uncovered(
         model, layer_groups([model[1]], factor=0.5)
     )
+
+
+def test_a_layer_that_only_mentions_norms_decays() -> None:
+    class NormalizedLinear(nn.Linear):  # type: ignore[misc]
+        pass
+
+    assert [1.0, 0.0] == [
+        group["weight_decay_factor"] for group in decay_groups(NormalizedLinear(4, 4))
+    ]

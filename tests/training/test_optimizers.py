@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+import danlu
 from danlu.training import build_optimizer
 
 LR, DECAY = 0.1, 0.3
@@ -146,6 +147,8 @@ def test_params_in_complements_are_read() -> None:
         ({"lr": 0.1, "optimizer": "adamm"}, "knows no optimizer 'adamm'"),
         ({"optimizer": "adam"}, "needs params with `lr`"),
         ({"lr": 0.1, "weight_dacay": 0.1}, "did you mean 'weight_decay'"),
+        ({"lr": 0.1, "eps": 1e-6}, "did you mean 'epsilon'"),
+        ({"learning_rate": 0.1}, "did you mean 'lr'"),
         ({"lr": 0.1, "momentum": 0.9}, "adamw has no momentum"),
         (
             {"lr": 0.1, "beta1": 0.9, "one_minus_beta1": 0.1},
@@ -175,3 +178,22 @@ def test_groups_keep_their_factors() -> None:
     assert (0.05, 0.0, 0.1) == pytest.approx(
         (group["lr"], group["weight_decay"], group["lr_factor"])
     )
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "nadam", "nesterov"])
+def test_the_params_of_a_preset_are_all_read(name: str) -> None:
+    space = getattr(danlu.presets, name)()
+    params = {path: domain.low for path, domain in space.domains.items()}
+
+    optimizer = build_optimizer(nn.Linear(2, 2), {"optimizer": name, **params})
+
+    group = optimizer.param_groups[0]
+    read = {
+        "lr": group["lr"],
+        "weight_decay": group["weight_decay"],
+        "epsilon": group.get("eps"),
+        "one_minus_momentum": 1 - group.get("momentum", 0),
+        "one_minus_beta1": 1 - group.get("betas", (0, 0))[0],
+        "one_minus_beta2": 1 - group.get("betas", (0, 0))[1],
+    }
+    assert params == pytest.approx({path: read[path] for path in params})

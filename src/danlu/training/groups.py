@@ -6,10 +6,14 @@ A group is a dict that every optimizer of torch takes. `lr_factor` and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import nn
+
+# By name, because RMSNorm is younger than some torch, or one's own.
+NORM = re.compile(r"\w*Norm(\dd)?")
 
 
 def decay_groups(model: nn.Module) -> list[dict[str, Any]]:
@@ -102,8 +106,7 @@ def _split(
 
 def _ids_in_norms(module: nn.Module) -> Iterator[int]:
     for inner in module.modules():
-        # By name, because RMSNorm is younger than some torch, or one's own.
-        if "Norm" in type(inner).__name__:
+        if NORM.fullmatch(type(inner).__name__):
             yield from (id(parameter) for parameter in inner.parameters(recurse=False))
 
 

@@ -22,13 +22,13 @@ from .sgdw import SGDW
 Groups: TypeAlias = list[dict[str, Any]]
 
 MOMENTUM = 0.9
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # Kingma & Ba (2015), Algorithm 1
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba (2015), Algorithm 1
 SMOOTHING = 0.99  # of RMSprop in torch
 MUON_MOMENTUM = 0.95  # Jordan et al. (2024)
 
 _COMMON = {"optimizer", "lr", "weight_decay"}
 _MOMENTUM = {*_COMMON, "momentum"}
-_ADAM = {*_COMMON, "beta1", "beta2", "eps"}
+_ADAM = {*_COMMON, "beta1", "beta2", "epsilon"}
 _SETTINGS: Mapping[str, set[str]] = {
     "sgd": _MOMENTUM,
     "nesterov": _MOMENTUM,
@@ -38,11 +38,17 @@ _SETTINGS: Mapping[str, set[str]] = {
     "adamw": _ADAM,
     "nadam": _ADAM,
     "nadamw": _ADAM,
-    "rmsprop": {*_MOMENTUM, "alpha", "eps"},
-    "muon": {*_MOMENTUM, "beta1", "beta2", "eps"},
+    "rmsprop": {*_MOMENTUM, "alpha", "epsilon"},
+    "muon": {*_MOMENTUM, "beta1", "beta2", "epsilon"},
 }
 _KNOWN = set().union(*_SETTINGS.values())
 _COMPLEMENT = "one_minus_"  # as decays are searched: 1 - beta on a log scale
+_OTHER_NAMES = {  # what the same is called elsewhere
+    "eps": ["epsilon"],
+    "learning_rate": ["lr"],
+    "wd": ["weight_decay"],
+    "betas": ["beta1"],
+}
 _COMPLEMENTED = {"momentum", "beta1", "beta2", "alpha"}
 
 
@@ -50,7 +56,7 @@ def build_optimizer(model: nn.Module | Groups, params: Mapping[str, Any]) -> Opt
     """The optimizer that a trial's params describe, for a model or for groups of it.
 
     `optimizer` is its name (`adamw` without one), `lr` is required. `weight_decay`,
-    `momentum`, `beta1`, `beta2`, `eps` and `alpha` are used where the optimizer has
+    `momentum`, `beta1`, `beta2`, `epsilon` and `alpha` are used where the optimizer has
     them; `one_minus_momentum` and the like are read too. Other names are not its
     business. Biases and norms do not decay.
 
@@ -113,7 +119,9 @@ def _read(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def _check_spelling(key: str) -> None:
     names = [*_KNOWN, *(f"{_COMPLEMENT}{name}" for name in _COMPLEMENTED)]
     alike = [name for name in names if abs(len(name) - len(key)) <= 1 and len(key) > 4]
-    meant = difflib.get_close_matches(key, alike, n=1, cutoff=0.85)
+    meant = _OTHER_NAMES.get(key) or difflib.get_close_matches(
+        key, alike, n=1, cutoff=0.85
+    )
     if meant:
         raise ValueError(f"params has {key!r}: did you mean {meant[0]!r}?")
 
@@ -124,7 +132,7 @@ def _betas(settings: Mapping[str, Any]) -> tuple[float, float]:
 
 def _adam(rule: Any, **fixed: Any) -> Callable[[Groups, Mapping[str, Any]], Optimizer]:
     def build(groups: Groups, settings: Mapping[str, Any]) -> Optimizer:
-        eps = settings.get("eps", EPS)
+        eps = settings.get("epsilon", EPSILON)
         return rule(groups, betas=_betas(settings), eps=eps, **fixed)
 
     return build
@@ -143,7 +151,7 @@ def _rmsprop(groups: Groups, settings: Mapping[str, Any]) -> Optimizer:
         groups,
         alpha=settings.get("alpha", SMOOTHING),
         momentum=settings.get("momentum", 0.0),
-        eps=settings.get("eps", EPS),
+        eps=settings.get("epsilon", EPSILON),
     )
 
 
@@ -188,13 +196,13 @@ def _muon(model: nn.Module | Groups, settings: Mapping[str, Any]) -> Optimizer:
         own = decay * group["weight_decay_factor"]
         if others:
             rest.append({**group, "params": others, "weight_decay": own})
-    eps = settings.get("eps", EPS)
+    eps = settings.get("epsilon", EPSILON)
     second = torch.optim.AdamW(rest, lr=lr, betas=_betas(settings), eps=eps)
     return Joined([first, second] if rest else [first])
 
 
 def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """Matrices that are trained, but for embeddings and the last layer."""
+    """Matrices that are trained, but for embeddings and the one that was made last."""
     named: Sequence[tuple[str, nn.Parameter]] = list(model.named_parameters())
     matrices = [p for _, p in named if p.ndim == 2 and p.requires_grad]
     embeddings = {
