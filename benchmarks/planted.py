@@ -1,6 +1,7 @@
 """How often each check is right, on studies whose truth is known.
 
 python -m benchmarks.planted --draws 200 [--check boundary] [--situation lr-high]
+python -m benchmarks.planted --draws 200 --spread
 python -m benchmarks.planted --cost
 
 Every situation of `tests/planted` is drawn so many times. A check *detects* where it
@@ -17,7 +18,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -162,6 +163,11 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--check", choices=list(CHECKS), action="append")
     parser.add_argument("--situation", choices=list(SITUATIONS), action="append")
     parser.add_argument("--slow", action="store_true", help="ask the Gaussian process")
+    parser.add_argument(
+        "--spread",
+        action="store_true",
+        help="as many draws of what each check should see, over all its situations",
+    )
     parser.add_argument("--save", help="a file that the counts are added to")
     parser.add_argument("--load", help="print the tables of such a file")
     parser.add_argument("--cost", action="store_true", help="CPU time on a large study")
@@ -173,8 +179,8 @@ def main(words: Sequence[str] | None = None) -> None:
     np.seterr(all="raise", under="ignore")
     situations = [] if own.load else _situations(own.situation, own.slow)
     tallies = load(own.load) if own.load else []
-    for situation in situations:
-        found = measured(situation, own.draws, checks, own.first)
+    for situation, draws, asked in _rounds(situations, own.draws, checks, own.spread):
+        found = measured(situation, draws, asked, own.first)
         tallies += found
         if own.save:
             save(found, own.save)
@@ -183,6 +189,27 @@ def main(words: Sequence[str] | None = None) -> None:
     print()
     narrow = own.check or own.situation
     print(details(tallies, 1.0 if narrow else 0.95))
+
+
+def _rounds(
+    situations: Sequence[Situation], draws: int, checks: Sequence[str], spread: bool
+) -> Iterator[tuple[Situation, int, Sequence[str]]]:
+    """What is to be drawn how often, for which checks."""
+    if not spread:
+        yield from ((situation, draws, checks) for situation in situations)
+        return
+    claims = {situation.name: drawn(situation, 0).claims for situation in situations}
+    for check in checks:
+        own = [
+            situation
+            for situation in situations
+            if any(
+                claim.check == check and claim.speaks and claim.stated
+                for claim in claims[situation.name]
+            )
+        ]
+        for situation in own:
+            yield situation, -(-draws // len(own)), [check]
 
 
 def save(tallies: Iterable[Tally], path: str) -> None:

@@ -12,10 +12,12 @@ from . import (
     curve_situations,
     healthy_situations,
     space_situations,
+    stated_situations,
 )
 from .claims import Drawn, Situation
 
 _ALL = [
+    *stated_situations.situations(),
     *space_situations.situations(),
     *curve_situations.situations(),
     *arm_situations.situations(),

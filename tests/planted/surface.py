@@ -123,6 +123,22 @@ class Cliff:
         return 1 / (1 + math.exp(-min(max(excess, -50.0), 50.0)))
 
 
+@dataclass(frozen=True)
+class Corner:
+    """Training diverges where every one of these places is above its limit."""
+
+    limits: Mapping[str, float]
+    reason: str = ""
+
+    def excess(self, places: Places) -> float:
+        """How far inside the corner a trial is; negative outside."""
+        return min(places[path] - limit for path, limit in self.limits.items())
+
+    def chance(self, places: Places) -> float:
+        """The probability that a trial is infeasible."""
+        return float(self.excess(places) > 0)
+
+
 def error(q: float, floor: float, chance: float) -> float:
     """The error that a training with the shortfall q ends at, without any noise."""
     return floor + (chance - floor) * (1 - math.exp(-q))

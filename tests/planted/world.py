@@ -18,7 +18,7 @@ from danlu.space import Array, Params, SearchSpace
 from danlu.trial import Curve, Kind, State, Trial
 
 from .course import Course, Faults, curves, schedule
-from .surface import Cliff, Places, Term, Values, error, shortfall
+from .surface import Cliff, Corner, Places, Term, Values, error, shortfall
 
 SECONDS = 2.0  # of a step
 # Metrics by name, from the error.
@@ -70,7 +70,7 @@ class World:
     seed_sd: float = 0.004
     course: Course = field(default_factory=Course)
     faults: Callable[[View], Faults] | None = None
-    cliff: Cliff | None = None
+    cliff: Cliff | Corner | None = None
     band: float = 0.0
     counts: Sequence[int] = ()
     broken: float = 0.0
