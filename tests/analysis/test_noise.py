@@ -78,7 +78,7 @@ def test_the_interval_holds_the_noise_nine_times_in_ten() -> None:
 
 def test_params_that_change_less_than_the_seed_are_told() -> None:
     warned = sum(
-        noise(*confirmed(seed, seeds=5, noise=0.1, weight=0.0))[0].level
+        noise(*confirmed(seed, seeds=10, noise=0.1, weight=0.0))[0].level
         is Level.WARNING
         for seed in range(DRAWS)
     )
