@@ -137,7 +137,8 @@ def seeds() -> list[Situation]:
     return [
         planted("noisy-seeds", noisy, less),
         planted("noisy-seeds-top-3", noisy_top_3, less),
-        planted("lucky-winner", lucky, claims),
+        planted("lucky-winner", lambda rng: lucky(rng, 10), claims),
+        planted("lucky-winner-5-seeds", lambda rng: lucky(rng, 5), less),
         planted("lucky-winner-in-an-arm", lucky_arm, claims),
     ]
 
@@ -147,9 +148,9 @@ def noisy(rng: Generator, **changes: Any) -> World:
     return rate_and_decay(rng, **{"seed_sd": 0.02, "confirm": (1, 5), **changes})
 
 
-def lucky(rng: Generator) -> World:
+def lucky(rng: Generator, count: int) -> World:
     """All params are alike: whichever trial is the best was lucky."""
-    world = rate_and_decay(rng, seed_sd=0.01, confirm=(1, 6))
+    world = rate_and_decay(rng, seed_sd=0.01, confirm=(1, count))
     return with_terms(world, Bowl("lr", 0.5, 0.02), Bowl("weight_decay", 0.5, 0.02))
 
 

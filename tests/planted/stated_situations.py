@@ -94,8 +94,8 @@ def product_of_5(rng: Generator) -> World:
 
 
 def nothing_but_noise(rng: Generator) -> World:
-    """Params that change nothing, and five seeds of the best trial."""
-    world = rate_and_decay(rng, seed_sd=0.01, confirm=(1, 5), trials=40)
+    """Params that change nothing, and ten more seeds of the best trial."""
+    world = rate_and_decay(rng, seed_sd=0.01, confirm=(1, 10), trials=40)
     return with_terms(world, Bowl("lr", 0.5, 0.0), Bowl("weight_decay", 0.5, 0.0))
 
 
@@ -131,7 +131,7 @@ def curves() -> list[Situation]:
     return [
         planted(
             "stated-overfitting-100",
-            curved(rate_and_decay, rising(2.0), course(100, **early)),
+            curved(rate_and_decay, rising(2.5), course(100, **early)),
             overfits,
         ),
         planted(
@@ -149,8 +149,8 @@ def curves() -> list[Situation]:
             curved(known_end, climbing(5.0), course(20, **early, creep=0.0)),
             rises,
         ),
-        planted("stated-improving-100", falling(100, 2.5), more),
-        planted("stated-improving-20", falling(20, 5.0), more[:1]),
+        planted("stated-improving-100", falling(100, 3.0), more),
+        planted("stated-improving-20", falling(20, 6.0), more[:1]),
         planted("stated-saturated", still_from_a_third, still),
         planted(
             "stated-far-too-long",

@@ -31,7 +31,7 @@ def overfitting(study: Study, history: History) -> tuple[Finding, ...]:
     means of a tenth of the reports. With several arms the level of the test is divided
     by their number.
 
-    Found in 90 % of studies where the best trial's curve rises by 2 sds of a report
+    Found in 90 % of studies where the best trial's curve rises by 2.5 sds of a report
     with 100 reports, 5 sds with 20; false alarms stay below 5 % of healthy studies.
 
     >>> import danlu

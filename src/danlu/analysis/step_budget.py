@@ -37,7 +37,7 @@ def step_budget(study: Study, history: History) -> tuple[Finding, ...]:
     has every fourth time, and one with a decaying learning rate always.
 
     Found in 90 % of studies whose best level is reached in the first twentieth, or
-    whose curves fall by 2.5 sds of a report over the last quarter (100 reports, 16
+    whose curves fall by 3 sds of a report over the last quarter (100 reports, 16
     trials); false alarms stay below 5 %.
 
     >>> import danlu
