@@ -150,7 +150,7 @@ def curves() -> list[Situation]:
             rises,
         ),
         planted("stated-improving-100", falling(100, 3.0), more),
-        planted("stated-improving-20", falling(20, 6.0), more[:1]),
+        planted("stated-improving-20", falling(20, 7.0), more[:1]),
         planted("stated-saturated", still_from_a_third, still),
         planted(
             "stated-far-too-long",
