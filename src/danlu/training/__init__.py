@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .norms import GradientNorms, gradient_norms
     from .optimizers import build_optimizer
     from .schedule_audit import audit, audit_scheduler
+    from .schedule_params import build_tracks
     from .schedules import (
         Constant,
         Cosine,
@@ -80,6 +81,7 @@ _HOMES = {
     "ScheduleEnd": "schedules",
     "Tracks": "tracks",
     "ScheduleLR": "tracks",
+    "build_tracks": "schedule_params",
     "audit": "schedule_audit",
     "audit_scheduler": "schedule_audit",
     "schedule_text": "drawing",
@@ -159,6 +161,7 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "ScheduleEnd",
     "Tracks",
     "ScheduleLR",
+    "build_tracks",
     "audit",
     "audit_scheduler",
     "schedule_text",
