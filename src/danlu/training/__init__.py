@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .norm_statistics import reestimate_norms
     from .norms import GradientNorms, gradient_norms
     from .optimizers import build_optimizer
+    from .probe import Probe
     from .schedule_audit import audit, audit_scheduler
     from .schedule_params import build_tracks
     from .schedules import (
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .weight_decay import NormalizedDecay, normalized_decay, restart_tracks
 
 _HOMES = {
+    "Probe": "probe",
     "Schedule": "schedules",
     "Constant": "schedules",
     "Linear": "schedules",
@@ -140,6 +142,7 @@ _HOMES = {
 }
 
 __all__ = [  # noqa: RUF022  # the order in which you meet them
+    "Probe",
     "Schedule",
     "Constant",
     "Linear",

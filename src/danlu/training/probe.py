@@ -1,0 +1,43 @@
+"""What can be learned of a training program before it is tuned, by one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import preflight
+from .finding import Finding
+from .program import Program
+
+
+@dataclass(frozen=True)
+class Probe(Program):
+    """A model, its optimizer, its loss and its examples, and the tests to make on them.
+
+    `train` and `val` are tuples of tensors with one row for each example, or datasets
+    with a length and an index. `loss(model, batch)` is the mean over the batch.
+    `forward` gives the model's outputs for a batch; without it, `model(batch[0])`.
+    `step(model, optimizer, batch)` is the program's own update, if it has one.
+    `frozen` are beginnings of names that are not meant to be trained.
+
+    >>> import torch
+    >>> from danlu import training
+    >>> X = torch.randn(256, 4, generator=torch.Generator().manual_seed(0))
+    >>> probe = training.Probe(
+    ...     model=lambda params: torch.nn.Linear(4, 2),
+    ...     optimizer=training.build_optimizer,
+    ...     loss=lambda model, batch: torch.nn.functional.cross_entropy(
+    ...         model(batch[0]), batch[1]),
+    ...     train=(X[:200], (X[:200, 0] > 0).long()),
+    ...     val=(X[200:], (X[200:, 0] > 0).long()),
+    ...     params={"lr": 0.05})
+    >>> {finding.level for finding in probe.check()}
+    {'ok'}
+    """
+
+    def check(self) -> tuple[Finding, ...]:
+        """Looks for faults that raise no error; at least one finding for each check.
+
+        A fault has the level `warning`. Takes seconds for a small model: about a
+        thousand updates at most.
+        """
+        return preflight.check(self)
