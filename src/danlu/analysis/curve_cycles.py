@@ -64,7 +64,8 @@ def common_cycle(stacks: Sequence[Curves], alpha: float) -> Cycle | None:
     mean = power.mean(axis=0)
     above, others = _above_noise(mean, frequencies)
     place = int(above.argmax())
-    trials = _independent(above[others], len(power))
+    alike = _shared(rests, frequencies[others])
+    trials = min(_independent(above[others], len(power)), 1 / max(alike, 1e-9))
     beside = trials * others.sum() / FINER
     chance = len(mean) * float(fdtrc(2 * trials, 2 * beside, above[place]))
     share = FINER * float(mean[place]) / len(mean)
@@ -173,6 +174,29 @@ def _independent(ordinates: Array, trials: int) -> float:
     count = len(ordinates) / FINER
     variance = float(ordinates.var() / ordinates.mean() ** 2) * (1 + (2 / count) ** 0.5)
     return min(float(trials), 1 / variance) if variance > 0 else float(trials)
+
+
+def _shared(rests: Sequence[Array], frequencies: Array) -> float:
+    """The share of the power that trials have in common, 0 where none is seen.
+
+    Common noise has one phase in all trials. Of n independent ones the power of the
+    mean is 1 / n of the mean power, of equal ones all of it. A sum of a common part c
+    and of n others has a tail about as heavy as the mean of 1 / c trials.
+    """
+    shares, weights = [0.0], [0.0]
+    for rest in rests:
+        count = len(rest)
+        if count == 1:
+            continue
+        waves = np.exp(2j * np.pi * np.outer(np.arange(rest.shape[1]), frequencies))
+        sd = rest.std(axis=1, keepdims=True)
+        scaled = np.divide(rest, sd, out=np.zeros_like(rest), where=sd > 0) @ waves
+        joint = (np.abs(scaled.mean(axis=0)) ** 2).sum()
+        each = (np.abs(scaled) ** 2).sum(axis=1).mean()
+        if each > 0:
+            shares.append(float((count * joint / each - 1) / (count - 1)))
+            weights.append(count - 1.0)
+    return max(0.0, float(np.dot(shares, weights)) / max(sum(weights), 1.0))
 
 
 def _step(curves: Curves) -> float:
