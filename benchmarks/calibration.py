@@ -20,8 +20,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import danlu
-from danlu.decide import decide
-from danlu.decision import Baseline, Decision, Ruling
+from danlu.decide.decision import Baseline, Decision, Ruling
+from danlu.decide.rule import decide
 
 Array = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 import danlu
-from danlu.plans import Aim
-from danlu.propose import propose
+from danlu.propose.plans import Aim
+from danlu.propose.proposals import propose
 
 from .protocol import domains
 from .surfaces import conditional, smooth

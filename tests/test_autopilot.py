@@ -8,7 +8,7 @@ import pytest
 import danlu
 from danlu.autopilot import Budget, Hours, Run, Trainings, Tuned, story, tune
 from danlu.client import LiveTrial
-from danlu.decision import Ruling
+from danlu.decide.decision import Ruling
 from danlu.domain import Domain, Float
 from danlu.errors import StudyError
 from danlu.executors import Inline

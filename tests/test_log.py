@@ -6,7 +6,7 @@ import pytest
 
 import danlu
 from danlu import Curve, Float, History, Metric, Ruling, State, Study, Trial
-from danlu.decision import Decision, NextStudy, Runs
+from danlu.decide.decision import Decision, NextStudy, Runs
 from danlu.log import command, csv_text, entry, markdown
 from danlu.studyfile import Program
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .analysis.base import Finding, Level
     from .autopilot import Budget, tune
     from .constraint import Constraint
-    from .decide import Terms
-    from .decision import Decision, Ruling
+    from .decide.decision import Decision, Ruling
+    from .decide.rule import Terms
     from .domain import Belief, Choice, Float, Int
     from .errors import DanluError, SpaceError
     from .executors.base import Executor
@@ -55,9 +55,9 @@ _HOMES = {
     "History": "history",
     "Finding": "analysis.base",
     "Level": "analysis.base",
-    "Decision": "decision",
-    "Ruling": "decision",
-    "Terms": "decide",
+    "Decision": "decide.decision",
+    "Ruling": "decide.decision",
+    "Terms": "decide.rule",
     "Sampler": "samplers.base",
     "Suggestion": "samplers.base",
     "Scheduler": "schedulers.base",

@@ -18,17 +18,17 @@ from .analysis.base import Finding
 from .analysis.checks import analyze
 from .analysis.repeats import trial_noise
 from .carry import missing
-from .change import changed
 from .errors import StudyError
 from .history import History
-from .plans import Aim, plans
+from .propose.change import changed
+from .propose.plans import Aim, plans
 from .schedulers.base import Scheduler
 from .space import SearchSpace
 from .study import Study
 from .trial import Kind, Trial
 
 if TYPE_CHECKING:
-    from .decision import Decision
+    from .decide.decision import Decision
     from .project import Project
 
 Run = Callable[[Study], History]

@@ -13,7 +13,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from . import recipes
-from .decision import Decision, Gain, Guard, NextStudy, Ruling, Runs
+from .decide.decision import Decision, Gain, Guard, NextStudy, Ruling, Runs
 from .domain import Belief, Choice, Domain, Float, Int, plain
 from .errors import SpaceError, StudyError
 from .history import Metric

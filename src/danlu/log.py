@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from .analysis.repeats import trial_noise
-from .decision import Decision, Ruling
+from .decide.decision import Decision, Ruling
 from .domain import Domain
 from .errors import SpaceError
 from .history import History

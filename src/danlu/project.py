@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 from . import outside
 from .analysis.base import Finding
 from .ask import Asker
-from .decision import Decision, NextStudy, Ruling
-from .decisions import Decisions, by_hand
+from .decide.decision import Decision, NextStudy, Ruling
+from .decide.decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
 from .executors.trains import executor_for
@@ -30,10 +30,10 @@ from .trial import Kind, State, Trial
 
 if TYPE_CHECKING:
     from .client import LiveTrial
-    from .decide import Terms
+    from .decide.rule import Terms
     from .executors.limits import Limits
     from .log import Entry
-    from .propose import Proposal
+    from .propose.proposals import Proposal
 
 DEFAULT = ".danlu/danlu.db"
 
@@ -264,7 +264,7 @@ class Project:
 
     def next(self, study: Study | str) -> tuple[Proposal, ...]:
         """The studies worth running after this one, the most worth first."""
-        from .propose import propose, without_planned
+        from .propose.proposals import propose, without_planned
 
         study, _ = self._found(study)
         history, studies = self.history(study), self.studies()
@@ -290,7 +290,7 @@ class Project:
             StudyError: there is no result to confirm, or a number is below 1.
             TrialError: `trials` names one that is no search trial.
         """
-        from .confirm import enqueued
+        from .decide.confirm import enqueued
 
         study, memory = self._found(study)
         memory.refresh()
@@ -314,7 +314,7 @@ class Project:
         Raises:
             StudyError: there is nothing to adopt, or a ruling has no reason.
         """
-        from .decide import Terms, decide
+        from .decide.rule import Terms, decide
 
         study, memory = self._found(study)
         history = self.history(study)

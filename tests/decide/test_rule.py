@@ -9,8 +9,8 @@ import pytest
 import danlu
 from danlu import Decision, Float, Kind, Metric, Ruling, State, Study, Trial
 from danlu.codec import decision_from_json, decision_to_json
-from danlu.decide import Terms, certainty, decide
-from danlu.decision import Baseline
+from danlu.decide.decision import Baseline, NextStudy
+from danlu.decide.rule import Terms, certainty, decide
 from danlu.errors import StudyError
 from danlu.executors import Inline
 from danlu.jsontext import dumps, loads
@@ -256,7 +256,7 @@ def test_what_was_fixed_limits_the_conclusion() -> None:
 def test_a_decision_is_kept_as_it_is() -> None:
     decision = replace(
         decided(runs({0.0: 0.5, 1.0: 0.2}, 5), terms=Terms(guards=("size <= 3",))),
-        next_studies=(danlu.decision.NextStudy("s-2", "More."),),
+        next_studies=(NextStudy("s-2", "More."),),
     )
 
     assert decision_from_json(loads(dumps(decision_to_json(decision)))) == decision

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from danlu.change import changed, changed_space, differences
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SpaceError, StudyError
+from danlu.propose.change import changed, changed_space, differences
 from danlu.space import SearchSpace
 from tests.studies import bowl
 

@@ -6,9 +6,9 @@ import pytest
 
 from danlu.domain import Choice, Domain, Float, Int
 from danlu.errors import StudyError
-from danlu.extend import Extension, extend
 from danlu.history import History
-from danlu.longer import Rule
+from danlu.propose.extend import Extension, extend
+from danlu.propose.longer import Rule
 from tests.histories import searched
 
 RATE = Float(1e-4, 1.0, log=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from danlu.domain import Choice, Domain, Float, Int
 from danlu.history import History
-from danlu.narrow import around, narrowed
+from danlu.propose.narrow import around, narrowed
 from danlu.study import Study
 from tests.histories import searched
 

@@ -8,11 +8,11 @@ import pytest
 from danlu.analysis.base import Finding, Level
 from danlu.domain import Choice, Domain, Float
 from danlu.history import History
-from danlu.plans import Aim
-from danlu.propose import Proposal, propose, without_planned
+from danlu.propose.plans import Aim
+from danlu.propose.proposals import Proposal, propose, without_planned
+from danlu.propose.worth import doubling_gain
 from danlu.study import Study
 from danlu.trial import Kind
-from danlu.worth import doubling_gain
 from tests.histories import ended, searched
 
 SPACE = {"lr": Float(1e-3, 1.0, log=True), "decay": Float(1e-6, 1e-2, log=True)}

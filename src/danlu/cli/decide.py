@@ -14,7 +14,7 @@ from .place import existing
 from .words import number, params_text, plural, quoted, say, show_json
 
 if TYPE_CHECKING:
-    from ..decision import Decision, Runs
+    from ..decide.decision import Decision, Runs
 
 
 @click.command()
@@ -53,8 +53,8 @@ def decide(
     danlu decide digits --complexity 0.002 --guard 'test_err <= baseline + 0.005'
     danlu decide digits --reject --why 'too slow on the phone'
     """
-    from ..decide import Terms
-    from ..decision import Ruling
+    from ..decide.decision import Ruling
+    from ..decide.rule import Terms
 
     if why and ruling is None:
         raise click.UsageError("--why is the reason of --adopt or --reject: add one")

@@ -15,7 +15,7 @@ from .stated import WithProgram
 from .words import plural, quoted, say, show_json, table
 
 if TYPE_CHECKING:
-    from ..extend import Extension
+    from ..propose.extend import Extension
     from ..study import Study
 
 
@@ -55,7 +55,7 @@ def extend(
     danlu extend --steps 4x
     danlu extend digits --steps 1000 --run
     """
-    from ..extend import extend as extended
+    from ..propose.extend import extend as extended
     from .progress import watcher
 
     with existing(place) as project:
@@ -97,7 +97,7 @@ def _length(text: str | None, study: Study) -> int:
 
 
 def _show(study: Study, made: Extension) -> None:
-    from ..longer import becomes
+    from ..propose.longer import becomes
     from .next import time_text
 
     click.echo(f"{made.study.name}  {made.study.goal}\n")

@@ -18,7 +18,7 @@ from .words import plural, quoted, say, show_json
 if TYPE_CHECKING:
     from ..loop import Progress
     from ..project import Project
-    from ..propose import Proposal
+    from ..propose.proposals import Proposal
     from ..study import Study
 
 
@@ -153,7 +153,7 @@ def write_planned(project: Project, study: Study, planned: Study, path: Path) ->
 
 def _show(study: Study, proposals: Sequence[Proposal]) -> None:
     """The proposals as a numbered list, on stdout."""
-    from ..change import differences
+    from ..propose.change import differences
 
     for place, own in enumerate(proposals, start=1):
         click.echo(f"{place}. {own.study.name}  {own.study.goal}")

@@ -11,16 +11,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .ask import trial_seed
+from ..ask import trial_seed
+from ..errors import StudyError, TrialError
+from ..history import History
+from ..memory import Memory
+from ..owner import is_dead, this_owner
+from ..space import Params
+from ..storage.base import Claim, Storage
+from ..study import Study
+from ..trial import Kind, State, Trial
 from .decision import Baseline, identity
-from .errors import StudyError, TrialError
-from .history import History
-from .memory import Memory
-from .owner import is_dead, this_owner
-from .space import Params
-from .storage.base import Claim, Storage
-from .study import Study
-from .trial import Kind, State, Trial
 
 TOP = 3  # candidates: the best of many is often not the first, seldom beyond the third
 SEEDS = 5  # of each; with fewer, a t distribution's tails hide most gains

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .space import Params
+from ..space import Params
 
 
 class Ruling(StrEnum):

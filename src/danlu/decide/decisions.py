@@ -6,12 +6,12 @@ import getpass
 from collections.abc import Mapping
 from dataclasses import replace
 
-from . import codec
+from .. import codec
+from ..errors import StudyError
+from ..owner import host
+from ..storage.base import DecisionRecord, Storage
+from ..study import Study
 from .decision import Baseline, Decision, Ruling, standing
-from .errors import StudyError
-from .owner import host
-from .storage.base import DecisionRecord, Storage
-from .study import Study
 
 
 class Decisions:

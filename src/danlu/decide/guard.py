@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .constraint import Constraint, parsed
+from ..constraint import Constraint, parsed
+from ..errors import StudyError
+from ..study import Study
+from ..trial import Trial
 from .decision import Guard
-from .errors import StudyError
-from .study import Study
-from .trial import Trial
 
 _BASELINE = re.compile(r"^baseline\s*(?:(?P<sign>[+-])\s*(?P<by>\S+))?$")
 

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from .analysis.gain import seeds_needed
+from ..analysis.gain import seeds_needed
+from ..errors import StudyError
+from ..history import History
+from ..study import Study
+from ..trial import Kind, State
 from .confirm import SEEDS
 from .decision import Baseline, Decision, Gain, Guard, Ruling, identity
-from .errors import StudyError
 from .guard import guard
-from .history import History
-from .study import Study
-from .trial import Kind, State
 from .weigh import Group, Weight, groups_of, runs_of, weighed
 
 WRONG_ADOPTIONS = 0.05  # at most, of candidates that are no better, over all looks

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .analysis.gain import (
+from ..analysis.gain import (
     Array,
     Posterior,
     paired_gain,
     unpaired_gain,
     with_more_seeds,
 )
+from ..history import History
+from ..space import Params
+from ..study import Study
+from ..trial import Kind, State, Trial
 from .confirm import SEEDS
 from .decision import Runs, identity
-from .history import History
-from .space import Params
-from .study import Study
-from .trial import Kind, State, Trial
 
 _FEWEST = 2  # seeds: one alone says nothing about how seeds differ
 

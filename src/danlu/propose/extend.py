@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..domain import Choice
+from ..errors import StudyError
+from ..history import History
+from ..space import SearchSpace
+from ..study import Study
 from .change import changed_space
-from .domain import Choice
-from .errors import StudyError
-from .history import History
 from .longer import Row, Rule, constants, row
 from .narrow import around
-from .space import SearchSpace
-from .study import Study
 from .successor import free_names, kept_baseline
 from .worth import study_seconds
 

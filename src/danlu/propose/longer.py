@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .analysis.design.names import (
+from ..analysis.design.names import (
     ARCHITECTURE,
     BATCH,
     DECAY,
@@ -26,10 +26,10 @@ from .analysis.design.names import (
     SCHEDULE,
     fits,
 )
-from .analysis.sentence import short
-from .domain import Choice, Domain, Value
+from ..analysis.sentence import short
+from ..domain import Choice, Domain, Value
+from ..space import Dimension, Params
 from .narrow import around
-from .space import Dimension, Params
 
 # Of the range, in its own scale: an order of magnitude and a half of a learning rate
 # from 1e-4 to 0.1.

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .analysis.base import Finding, Level
-from .analysis.design.scale import practice
-from .analysis.sentence import listed
-from .ask import sampler_of
-from .auto import Auto
-from .domain import Choice
-from .history import History
+from ..analysis.base import Finding, Level
+from ..analysis.design.scale import practice
+from ..analysis.sentence import listed
+from ..ask import sampler_of
+from ..auto import Auto
+from ..domain import Choice
+from ..history import History
+from ..space import Dimension
+from ..study import Study
 from .narrow import LEAST_TRIALS, narrowed
-from .space import Dimension
-from .study import Study
 
 
 class Aim(StrEnum):

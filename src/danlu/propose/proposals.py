@@ -10,16 +10,16 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .analysis.base import Finding
-from .analysis.noise import LEAST_DF
-from .analysis.repeats import trial_noise
-from .analysis.sentence import listed
-from .domain import Choice
-from .history import History, Metric
+from ..analysis.base import Finding
+from ..analysis.noise import LEAST_DF
+from ..analysis.repeats import trial_noise
+from ..analysis.sentence import listed
+from ..domain import Choice
+from ..history import History, Metric
+from ..study import Study
+from ..trial import Kind
 from .plans import Aim, Plan, expected, plans, reason_of
-from .study import Study
 from .successor import free_names, successor
-from .trial import Kind
 from .worth import doubling_gain, study_seconds
 
 TEST_SEEDS = 3  # trials of the last look: a mean and how much it varies

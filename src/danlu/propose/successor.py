@@ -7,16 +7,16 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from .analysis.design.effort import TRIALS_PER_DIMENSION
-from .carry import fitting
+from ..analysis.design.effort import TRIALS_PER_DIMENSION
+from ..carry import fitting
+from ..errors import SpaceError
+from ..history import History
+from ..space import Params
+from ..study import Study
+from ..transfer import moved
+from ..trial import Trial
 from .change import changed
-from .errors import SpaceError
-from .history import History
 from .plans import Aim, Plan, explores, goal_of, reason_of
-from .space import Params
-from .study import Study
-from .transfer import moved
-from .trial import Trial
 
 LEAST_NEW = 0.5  # share of the trials that a study runs itself, however many it has
 

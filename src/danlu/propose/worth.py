@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from .history import History
-from .space import Array
-from .study import Study
-from .trial import Trial
+from ..history import History
+from ..space import Array
+from ..study import Study
+from ..trial import Trial
 
 LEAST_TRIALS = 8  # with a value, below which half of them says nothing of the others
 

@@ -1,0 +1,1 @@
+"""DECIDE whether to adopt what a study found, from runs on fresh seeds alone."""

@@ -1,0 +1,1 @@
+"""DECIDE what to run next: from findings to planned studies."""
