@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from .drop_path import DropPath, drop_path_rates
     from .ensembles import Ensemble, greedy_soup, soup
     from .finding import Finding
+    from .fit_settings import FitSettings
     from .freezing import freeze, train_unfrozen, unfreeze
     from .gradient_findings import LayerGradients
     from .gradient_monitor import GradientMonitor
     from .groups import decay_groups, layer_groups, uncovered
     from .initialization import initialize_he, initialize_xavier, zero_residual
     from .joined import Joined
+    from .live_curves import curves_svg, write_curves
     from .norm_statistics import reestimate_norms
     from .norms import GradientNorms, gradient_norms
     from .optimizers import build_optimizer
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from .stopping import EarlyStopping, best_step
     from .subsets import reduce_classes, stratified_order, stratified_subset
     from .tracks import ScheduleLR, Tracks
+    from .trainer import Fitted, fit
     from .unwrapping import unwrapped
     from .weight_decay import NormalizedDecay, normalized_decay, restart_tracks
 
@@ -139,6 +142,11 @@ _HOMES = {
     "soup": "ensembles",
     "greedy_soup": "ensembles",
     "Finding": "finding",
+    "fit": "trainer",
+    "FitSettings": "fit_settings",
+    "Fitted": "trainer",
+    "curves_svg": "live_curves",
+    "write_curves": "live_curves",
 }
 
 __all__ = [  # noqa: RUF022  # the order in which you meet them
@@ -220,6 +228,11 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "soup",
     "greedy_soup",
     "Finding",
+    "fit",
+    "FitSettings",
+    "Fitted",
+    "curves_svg",
+    "write_curves",
 ]
 
 

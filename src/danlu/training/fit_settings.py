@@ -1,0 +1,262 @@
+"""What `fit` reads of a trial's params, and the schedules that they mean.
+
+The length of a schedule is that of the whole training, also where a trial is paused
+before its end.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from torch.optim import Optimizer
+
+from .schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    Pieces,
+    Restarts,
+    Schedule,
+    Step,
+    Triangular,
+    Warmup,
+    one_cycle,
+    one_cycle_momentum,
+    one_cycle_three_phase,
+    warmup_stable_decay,
+)
+from .tracks import Tracks
+from .weight_decay import NormalizedDecay, normalized_decay
+
+# The rate is divided by ten at half and at three quarters: He et al. (2016), CIFAR-10.
+STEPS_AT, STEP_FACTOR = (1 / 2, 3 / 4), 0.1
+# A way up of 2 to 10 epochs from a third or a quarter: Smith (2015), sections 3.2, 3.3.
+HALF_CYCLE_EPOCHS, LOW_SHARE = 2, 1 / 4
+PERIOD_EPOCHS, MULTIPLY = 1, 2  # Loshchilov & Hutter (2017): best early, good late
+DECAY_SHARE = 0.2  # of the steps, after a plateau: Hägele et al. (2024)
+
+_OTHER_NAMES = {  # what the same is called elsewhere
+    "warmup": "warmup_steps",
+    "smoothing": "label_smoothing",
+    "mixup": "mixup_alpha",
+    "ema": "ema_half_life",
+    "scheduler": "schedule",
+    "grad_clip": "clip_norm",
+    "max_grad_norm": "clip_norm",
+}
+_ALIKE = 0.85  # of two names, as difflib measures it: one or two letters differ
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What `fit` reads of a trial's params, beside what `build_optimizer` reads.
+
+    Only `epochs` and `lr` are needed: each default leaves a trick out. The half-life is
+    in samples, `shift` and `erase` are in pixels, others as the tool of that name has
+    them.
+
+    >>> from danlu import training
+    >>> settings = training.FitSettings(epochs=10, lr=0.1, schedule="one_cycle")
+    >>> settings.batch_size
+    64
+
+    Raises:
+        ValueError: a value is impossible.
+    """
+
+    epochs: int
+    lr: float
+    batch_size: int = 64
+    accumulation: int = 1  # parts into which a batch is cut
+    data_share: float = 1.0  # of the training examples, stratified
+    class_balance: float = 0.0  # 1: all classes alike often
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    end_share: float = 0.0  # of the rate, where the schedule ends
+    momentum_low: float | None = None  # where the rate is highest, under one-cycle
+    weight_decay_norm: float | None = None  # instead of weight_decay
+    layer_lr_factor: float = 1.0  # from each layer to the one before it
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    ema_half_life: float = 0.0
+    label_smoothing: float = 0.0
+    mixup_alpha: float = 0.0
+    flip: bool = False
+    shift: int = 0
+    erase: int = 0
+    noise: float = 0.0
+    drop_path: float = 0.0  # of the last DropPath; earlier ones have less
+    initialization: str = "torch"
+    precision: str = "float32"
+    patience: int = 0  # evaluations of the validation loss, 0 for no early stopping
+    keep_best: int = 0  # checkpoints, beside the last one
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulation"):
+            _check_whole(name, getattr(self, name), least=1)
+        for name in ("warmup_steps", "shift", "erase", "patience", "keep_best"):
+            _check_whole(name, getattr(self, name), least=0)
+        if not 0 < self.data_share <= 1:
+            raise ValueError(
+                f"data_share is above 0 and at most 1, got data_share={self.data_share}"
+            )
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("initialization", self.initialization, ("torch", "he", "xavier"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16"))
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> FitSettings:
+        """The settings among a trial's params; other names are the model's business.
+
+        Raises:
+            ValueError: `epochs` is missing, a value is impossible, or a name looks like
+                a setting that is misspelled.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in params.keys() - set(known):
+            _check_spelling(name, known)
+        if not {"epochs", "lr"} <= params.keys():
+            raise ValueError(
+                f"fit needs params with `epochs` and `lr`, got {dict(params)}: put "
+                "what does not vary into the study's `fixed`"
+            )
+        if "weight_decay" in params and "weight_decay_norm" in params:
+            raise ValueError("params have both weight_decay and weight_decay_norm")
+        return cls(**{name: params[name] for name in known if name in params})
+
+
+def tracks_of(settings: FitSettings, optimizer: Optimizer, epoch_steps: int) -> Tracks:
+    """What `optimizer` gets at each step of a training with `epoch_steps` an epoch.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    >>> tracks = tracks_of(FitSettings(5, 0.1, schedule="linear"), optimizer, 20)
+    >>> tracks.lr(50), tracks.steps
+    (0.05, 100)
+
+    Raises:
+        ValueError: the settings do not go together.
+    """
+    steps = settings.epochs * epoch_steps
+    if settings.warmup_steps >= steps:
+        raise ValueError(
+            f"warmup_steps={settings.warmup_steps} leaves nothing of the {steps} steps "
+            f"of epochs={settings.epochs}: shorten the warm-up"
+        )
+    left = steps - settings.warmup_steps
+    lr = SCHEDULES[settings.schedule](settings, left, epoch_steps)
+    norm = settings.weight_decay_norm
+    decay: Schedule | None = None
+    if norm is not None and isinstance(lr, Restarts):
+        decay = NormalizedDecay(norm, lr)
+    elif norm is not None:
+        decay = Constant(normalized_decay(norm, steps=steps, lr=settings.lr))
+    if settings.warmup_steps:
+        _check_warmup(settings, lr)
+        lr = Warmup(settings.warmup_steps, lr)
+        decay = decay and Warmup(settings.warmup_steps, decay, start=decay(0))
+    return Tracks(lr, _momentum(settings, optimizer, lr), decay)
+
+
+def _linear(settings: FitSettings, steps: int, _: int) -> Schedule:
+    return Linear(settings.lr, steps, end=settings.lr * settings.end_share)
+
+
+def _cosine(settings: FitSettings, steps: int, _: int) -> Schedule:
+    return Cosine(settings.lr, steps, end=settings.lr * settings.end_share)
+
+
+def _exponential(settings: FitSettings, steps: int, _: int) -> Schedule:
+    if not settings.end_share > 0:
+        raise ValueError(
+            "schedule='exponential' never comes to 0: give an end_share above 0, got "
+            f"end_share={settings.end_share}"
+        )
+    return Exponential(settings.lr, settings.end_share ** (1 / steps), steps)
+
+
+def _step(settings: FitSettings, steps: int, _: int) -> Schedule:
+    at = sorted({round(share * steps) for share in STEPS_AT} - {0, steps})
+    return Step(settings.lr, tuple(at), STEP_FACTOR, steps)
+
+
+def _triangular(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
+    half_cycle = HALF_CYCLE_EPOCHS * epoch_steps
+    return Triangular(settings.lr * LOW_SHARE, settings.lr, half_cycle, steps)
+
+
+def _restarts(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
+    end = settings.lr * settings.end_share
+    return Restarts(settings.lr, PERIOD_EPOCHS * epoch_steps, MULTIPLY, end, steps)
+
+
+def _stable(settings: FitSettings, steps: int, _: int) -> Schedule:
+    end, decay = settings.lr * settings.end_share, max(1, round(DECAY_SHARE * steps))
+    return warmup_stable_decay(settings.lr, steps, warmup=0, decay=decay, end=end)
+
+
+# By name: a schedule of so many steps, of which so many are an epoch.
+SCHEDULES: Mapping[str, Callable[[FitSettings, int, int], Schedule]] = {
+    "constant": lambda settings, steps, _: Constant(settings.lr),
+    "linear": _linear,
+    "cosine": _cosine,
+    "exponential": _exponential,
+    "step": _step,
+    "triangular": _triangular,
+    "restarts": _restarts,
+    "one_cycle": lambda settings, steps, _: one_cycle(settings.lr, steps),
+    "one_cycle_three_phase": lambda settings, steps, _: one_cycle_three_phase(
+        settings.lr, steps
+    ),
+    "warmup_stable_decay": _stable,
+}
+
+
+def _check_warmup(settings: FitSettings, lr: Schedule) -> None:
+    if isinstance(lr, Pieces):
+        raise ValueError(
+            f"schedule={settings.schedule!r} has a way up of its own: leave out "
+            f"warmup_steps={settings.warmup_steps}"
+        )
+
+
+def _momentum(
+    settings: FitSettings, optimizer: Optimizer, lr: Schedule
+) -> Schedule | None:
+    """The momentum beside a one-cycle, from the optimizer's own down and up again."""
+    if settings.momentum_low is None:
+        return None
+    if not isinstance(lr, Pieces):
+        raise ValueError(
+            f"momentum_low={settings.momentum_low} goes with a one-cycle, and schedule "
+            f"is {settings.schedule!r}"
+        )
+    group = optimizer.param_groups[0]
+    high = group["momentum"] if "momentum" in group else group["betas"][0]
+    if settings.momentum_low > high:
+        raise ValueError(
+            f"momentum_low={settings.momentum_low} is above the momentum of {high} "
+            "that the optimizer begins with"
+        )
+    return one_cycle_momentum(lr, high=high, low=settings.momentum_low)
+
+
+def _check_whole(name: str, value: Any, *, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name} is a whole number from {least}, got {name}={value!r}")
+
+
+def _check_choice(name: str, value: Any, known: Collection[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}={value!r} is unknown: use one of {', '.join(known)}")
+
+
+def _check_spelling(name: str, known: Collection[str]) -> None:
+    meant = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else []
+    meant += difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
+    if meant:
+        raise ValueError(f"params have {name!r}: did you mean {meant[0]!r}?")
