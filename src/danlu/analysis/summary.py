@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..decide.decision import Decision
 from ..domain import Choice, Domain, Value, same
 from ..errors import SpaceError
 from ..history import History, Metric
@@ -126,7 +127,8 @@ class Summary:
     is the sampler's reason for its last choice, empty where it gives none. `schedule`
     is that of the best trial, empty where its params were the same from step 0 on.
     `agreements` say whether short runs tell who is best. `findings` are of the study's
-    design and of its results, what matters most first.
+    design and of its results, what matters most first. `decision` is the last one about
+    the study, None before there is one.
     """
 
     study: Study
@@ -147,6 +149,7 @@ class Summary:
     schedule: tuple[Stretch, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     findings: tuple[Finding, ...] = ()
+    decision: Decision | None = None
 
     @property
     def metric(self) -> Metric:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,12 +32,13 @@ def report(
     with existing(place) as project:
         found = project.study(study)
         history, notes = project.history(found), project.notes(found)
+        decision = next(reversed(project.decisions(found)), None)
     if page is not None:
-        path = write_html(found, history, Path(page), notes)
+        path = write_html(found, history, Path(page), notes, decision)
         say(f"wrote {path.absolute()}")
         if not as_json:
             return
-    summary = summarize(found, history, notes)
+    summary = replace(summarize(found, history, notes), decision=decision)
     if as_json:
         document = summary_to_json(summary)
         document.pop("schema", None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..analysis.summary import Summary, summarize
+from ..decide.decision import Decision
 from ..history import History
 from ..storage.base import Note
 from ..study import Study
@@ -21,8 +23,10 @@ def write_html(
     history: History,
     path: Path,
     notes: Sequence[Note] = (),
+    decision: Decision | None = None,
 ) -> Path:
     """The path of the report, written as one HTML file that opens offline."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html(summarize(study, history, notes)), encoding="utf-8")
+    summary = replace(summarize(study, history, notes), decision=decision)
+    path.write_text(html(summary), encoding="utf-8")
     return path

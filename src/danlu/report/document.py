@@ -9,6 +9,8 @@ from typing import Any
 from ..analysis.base import Finding
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
+from ..codec import decision_to_json
+from ..decide.decision import Decision
 from ..domain import Choice, Value
 from ..jsontext import number_to_json
 from .curves import Panel, panels
@@ -42,6 +44,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "states": {str(state): count for state, count in summary.states.items()},
         "kinds": {str(kind): count for kind, count in summary.kinds.items()},
         "best": _row(summary.best),
+        "decision": _decision(summary.decision),
         "findings": [_finding(own) for own in summary.findings],
         "schedule": [stretch.to_json() for stretch in summary.schedule],
         "agreements": [asdict(own) for own in summary.agreements],
@@ -80,6 +83,10 @@ def _statement(summary: Summary) -> dict[str, Any]:
         "why": summary.why,
         "fixed": _params(study.fixed),
     }
+
+
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    return None if decision is None else decision_to_json(decision)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def text(summary: Summary, width: int = 100, color: bool = False) -> str:
     parts = (
         _head,
         _lead,
+        _decision,
         _findings,
         _schedule,
         _top,
@@ -106,6 +107,16 @@ def _lead(summary: Summary, page: _Page) -> Iterator[str]:
     yield from page.wrap(words.against_baseline(summary), "  ")
     for line in page.wrap(words.caveat(summary), "  "):
         yield page.style(line, "yellow")
+
+
+def _decision(summary: Summary, page: _Page) -> Iterator[str]:
+    decision = summary.decision
+    if decision is None:
+        return
+    yield page.style(page.cut(words.ruling_text(decision)), "bold")
+    yield from page.wrap(words.reason_text(decision), "  ")
+    for caveat in decision.caveats:
+        yield from page.wrap(caveat, "  ")
 
 
 def _findings(summary: Summary, page: _Page) -> Iterator[str]:
