@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from . import preflight
 from .finding import Finding
 from .program import Program
+from .rate_range import RateRange, rate_range
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,10 @@ class Probe(Program):
         thousand updates at most.
         """
         return preflight.check(self)
+
+    def lr_range(self, *, sweeps: int = 3, low: float = 1e-6) -> RateRange:
+        """The range test of the learning rate: a usable rate, its spread, a verdict.
+
+        Each sweep raises the rate from `low` to 10 in 100 updates.
+        """
+        return rate_range(self, sweeps=sweeps, low=low)

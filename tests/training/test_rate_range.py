@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from danlu.training.rate_picture import range_text
+from danlu.training.rate_range import Sweep, judged, regions
+from tests.training.planted_bugs import BUGS, HEALTHY, healthy
+
+torch.set_num_threads(1)
+RATES = [1e-6 * 10 ** (step / 14) for step in range(100)]
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_program_gets_a_rate(name: str) -> None:
+    found = HEALTHY[name]().lr_range()
+
+    assert "ok" == found.verdict
+    assert found.low is not None
+    assert found.high is not None
+    assert found.suggestion == pytest.approx(found.high / 4)
+
+
+@pytest.mark.parametrize(
+    "bug", ["the optimizer holds a copy", "dead units", "labels shuffled"]
+)
+def test_a_program_that_does_not_learn_is_flat_at_all_rates(bug: str) -> None:
+    found = BUGS[bug]().lr_range()
+
+    assert ("flat", None) == (found.verdict, found.suggestion)
+
+
+def test_a_nan_in_the_examples_is_a_fault_and_ends_the_sweep() -> None:
+    found = BUGS["nan in the inputs"]().lr_range()
+
+    assert "fault" == found.verdict
+    assert all(len(sweep.rates) < 100 for sweep in found.sweeps)
+
+
+def test_a_step_that_updates_nothing_is_flat() -> None:
+    assert "flat" == BUGS["zero_grad before the step"]().lr_range().verdict
+
+
+def test_the_end_of_a_range_that_never_diverges_is_no_suggestion() -> None:
+    losses = [2.0] * 50 + [1.0] * 50
+
+    found = judged([regions(RATES, losses)] * 3)
+
+    assert ("no end", None) == (found.verdict, found.suggestion)
+
+
+def test_a_nan_after_the_fall_is_where_it_diverges() -> None:
+    losses = [2.0] * 50 + [1.0] * 20 + [math.nan]
+    sweep = regions(RATES[:71], losses)
+
+    assert RATES[69] == sweep.diverges_from
+
+
+def test_negative_losses_have_regions_too() -> None:
+    losses = [-2.0] * 40 + [-3.0] * 40 + [-1.0] * 20
+    sweep = regions(RATES, losses)
+
+    assert sweep.falls_from is not None
+    assert sweep.diverges_from is not None
+    assert RATES[36] <= sweep.falls_from < RATES[44]
+
+
+def test_noise_without_a_fall_is_flat() -> None:
+    draw = torch.Generator().manual_seed(0)
+    curves = (1 + 0.05 * torch.randn(20, 100, generator=draw)).tolist()
+    verdicts = [judged([regions(RATES, curve)]).verdict for curve in curves]
+
+    assert {"flat"} == set(verdicts)
+
+
+def test_sweeps_that_disagree_are_said_to() -> None:
+    ends = (0.01, 0.1, 1.0)
+    sweeps = [Sweep((1e-6,), (1.0,), 1e-4, end) for end in ends]
+
+    assert "noisy" == judged(sweeps).verdict
+
+
+def test_a_range_that_begins_too_high_is_said_to() -> None:
+    assert "fault" == healthy().lr_range(low=5e-3).verdict
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 < low < high"):
+        healthy().lr_range(low=100.0)
+
+
+def test_the_picture_has_the_suggestion_below() -> None:
+    assert "^" in range_text(healthy().lr_range())
