@@ -29,3 +29,13 @@ def test_a_moved_boundary_is_found_and_the_next_study_is_better(tmp_path: Path) 
     assert goal == "next: Is val_loss better with another range of lr?"
     assert taken_over == "  24 trials are taken over, the others are trained"
     assert second.startswith("digits-2: lr in 0.0001..0.1 log, best val_loss")
+
+
+def test_a_reference_training_answers_for_each_schedule_and_draws_its_curves(
+    tmp_path: Path,
+) -> None:
+    constant, cycle, pictures = said_by("fit_digits.py", tmp_path)
+
+    assert constant.startswith("constant: val_loss 0.")
+    assert cycle.startswith("one_cycle: val_loss 0.")
+    assert pictures.startswith("8 pictures, the first: danlu.trials/cycle/0/")

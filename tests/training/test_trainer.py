@@ -273,8 +273,8 @@ def test_the_picture_is_there_after_every_epoch(tmp_path: Path) -> None:
     run(PLAIN, tmp_path, last=2)
     second = (tmp_path / "curves.svg").read_text()
 
-    assert "after epoch 1: loss " in first
-    assert "after epoch 2: loss " in second
+    assert "after epoch 1: val_loss " in first
+    assert "after epoch 2: val_loss " in second
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,8 @@ def fit(
     >>> fitted = training.fit(
     ...     trial, lambda params: torch.nn.Linear(4, 2), train=examples, val=examples)
     ... # doctest: +ELLIPSIS
-    step=1 loss=...
-    step=2 loss=...
+    step=1 val_loss=...
+    step=2 val_loss=...
     >>> fitted.curve[-1]["val_error"] < 0.2
     True
 
@@ -251,8 +251,8 @@ class _Run:
             self._measure_norms()
             train_loss, train_error = self._measured(*self.train_sample)
             val_loss, val_error = self._measured(*self.val_set)
-        metrics = {"loss": loss, "train_loss": train_loss, "val_loss": val_loss}
-        metrics |= {"train_error": train_error, "val_error": val_error}
+        metrics = {"val_loss": val_loss, "train_loss": train_loss, "loss": loss}
+        metrics |= {"val_error": val_error, "train_error": train_error}
         self.curve.append(metrics)
         write_curves(
             self.trial.folder / PICTURE, self.curve, epochs=self.settings.epochs
