@@ -171,6 +171,10 @@ def spaces() -> list[Situation]:
         healthy("tpe-optimizers", _with(optimizers, sampler="tpe")),
         healthy("gp", _with(rate_and_decay, sampler="gp", trials=30), slow=True),
         healthy("unimportant", unimportant),
+        healthy("tpe-unimportant", lambda rng: unimportant(rng, sampler="tpe")),
+        healthy(
+            "gp-unimportant", lambda rng: unimportant(rng, sampler="gp"), slow=True
+        ),
         healthy("machines-fail", _with(momentum, broken=0.1)),
         healthy("one-diverged", one_diverged),
         healthy("cliff-far-away", cliff_far_away, "infeasible"),
@@ -202,10 +206,12 @@ def _quiet(*checks: str) -> list[Claim]:
     return [Claim(check, False) for check in checks]
 
 
-def unimportant(rng: Generator) -> World:
+def unimportant(rng: Generator, **changes: Any) -> World:
     """Of four hyperparameters two do not matter: their best values are anywhere."""
     return with_terms(
-        momentum(rng), Bowl("dropout", 0.5, 0.0), Bowl("weight_decay", 0.5, 0.0)
+        momentum(rng, **changes),
+        Bowl("dropout", 0.5, 0.0),
+        Bowl("weight_decay", 0.5, 0.0),
     )
 
 

@@ -20,6 +20,9 @@ LEAST_TRIALS = 12  # with a loss: fewer cannot make the tests significant
 # Share of the trials that the surface is laid through: a parabola fits the worst ones,
 # on plateaus and in divergence, less than those around the best.
 BETTER = 0.75
+# Trials of the surface that are not beside the edge, or all: an adaptive sampler may
+# have put the better ones at the bound itself, and these show no slope.
+LEAST_AWAY = 5
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def _edge(own: Sample, column: int, upper: bool) -> Edge:
     inside = int(strip[best].sum())
     beside = int((strip & feasible).sum())
     bad = int((strip & ~feasible).sum())
-    better = ranked[: math.ceil(BETTER * len(ranked))]
+    away = np.cumsum(~strip[ranked])
+    enough = int(np.searchsorted(away, LEAST_AWAY)) + 1
+    better = ranked[: max(math.ceil(BETTER * len(ranked)), enough)]
     return Edge(
         dimension=own.dimensions[column],
         upper=upper,
