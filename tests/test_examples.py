@@ -39,3 +39,22 @@ def test_a_reference_training_answers_for_each_schedule_and_draws_its_curves(
     assert constant.startswith("constant: val_loss 0.")
     assert cycle.startswith("one_cycle: val_loss 0.")
     assert pictures.startswith("8 pictures, the first: danlu.trials/cycle/0/")
+
+
+def test_weight_decay_is_isolated_from_the_learning_rate(tmp_path: Path) -> None:
+    *_, harmless, _, _, _, harmful = said_by("isolate_weight_decay.py", tmp_path)
+
+    assert harmless.startswith("weight_decay=0 ")
+    assert harmful.startswith("weight_decay=0.1 ")
+    assert float(harmful.split()[-1]) > 2 * float(harmless.split()[-1])
+
+
+def test_warm_up_moves_the_rate_from_which_training_is_unstable(tmp_path: Path) -> None:
+    without, warm, histogram = said_by("warm_up.py", tmp_path)
+
+    assert _rate(warm) > 2 * _rate(without)
+    assert histogram.startswith("best checkpoints by tenths of the steps: ")
+
+
+def _rate(line: str) -> float:
+    return float(line.rpartition("lr=")[2])
