@@ -41,7 +41,7 @@ from .live_curves import write_curves
 from .norm_statistics import reestimate_norms
 from .optimizers import build_optimizer
 from .schedule_audit import audit
-from .stepping import Update, take_step
+from .stepping import take_step
 from .stopping import EarlyStopping, best_step
 from .subsets import stratified_subset
 from .unwrapping import unwrapped
@@ -186,8 +186,7 @@ class _Run:
         total = 0.0
         for at, places in enumerate(self._batches()):
             self.tracks.set(self.optimizer, self.epoch * self.steps + at)
-            loss, _ = self._update(places)
-            total += loss
+            total += self._update(places)
         return total / self.steps
 
     def _batches(self) -> Iterator[Tensor]:
@@ -201,14 +200,14 @@ class _Run:
         used = order[: self.steps * self.batch_size]
         yield from used.split(self.batch_size)
 
-    def _update(self, places: Tensor) -> tuple[float, Update]:
-        """One update of the weights, with the examples at `places`."""
+    def _update(self, places: Tensor) -> float:
+        """One update of the weights, with the examples at `places`; their loss."""
         settings = self.settings
         inputs, shares = self._augmented(places)
         parts = [part.chunk(settings.accumulation) for part in (inputs, shares)]
         self.optimizer.zero_grad()
         loss = accumulate(list(zip(*parts, strict=True)), self._loss)
-        update = take_step(
+        take_step(
             self.optimizer,
             clip_norm=settings.clip_norm,
             clip_value=settings.clip_value,
@@ -216,7 +215,7 @@ class _Run:
         )
         if self.average is not None:
             self.average.update(samples=len(places))
-        return loss, update
+        return loss
 
     def _augmented(self, places: Tensor) -> Labeled:
         """A batch: inputs, and labels as shares of the classes."""
