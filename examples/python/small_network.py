@@ -1,4 +1,4 @@
-"""A small network on images of handwritten digits, in numpy: what the examples train."""
+"""A small network on images of handwritten digits, in numpy: what examples train."""
 
 from __future__ import annotations
 
