@@ -58,7 +58,7 @@ class Sample:
 
     def where(self, rows: Array) -> Sample:
         """Only the rows (n,) that are true."""
-        trials = [self.trials[place] for place in np.nonzero(rows)[0]]
+        trials = [self.trials[place] for place in np.nonzero(rows)[0].tolist()]
         return replace(
             self, trials=trials, points=self.points[rows], losses=self.losses[rows]
         )
