@@ -1,7 +1,7 @@
 """Is the suggested rate usable? The range test against a grid of real trainings.
 
-A suggestion is usable where the validation loss, on a line through the grid's, is at
-most twice that of the best rate. Run by
+A suggestion is usable where a training with it ends at a validation loss of at most
+twice that of the best rate of the grid, from the same seed. Run by
 
     python -m benchmarks.rate_range [--data FOLDER] [--seeds 20]
 """
@@ -119,14 +119,12 @@ def trained(probe: Probe, rate: float) -> float:
 def share(make: Callable[[str, int], Probe], optimizer: str, seeds: int) -> str:
     """One row of the table."""
     grid = [trained(make(optimizer, 1000), rate) for rate in RATES]
-    capped = np.minimum(grid, 1e3)
     usable, found = 0, []
     for seed in range(seeds):
         answer = make(optimizer, 100 * seed).lr_range()
         if answer.suggestion is not None:
             found.append(answer.suggestion)
-            place = np.log(answer.suggestion)
-            loss = math.exp(np.interp(place, np.log(RATES), np.log(capped)))
+            loss = trained(make(optimizer, 1000), answer.suggestion)
             usable += loss <= FACTOR * min(grid)
     best = RATES[int(np.argmin(grid))]
     middle = f"{np.median(found):.2g}" if found else "-"

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "Tune a small network on real digits, and show the result."),
     "init": ("init", "Write a commented study.yaml to start from."),
     "check": ("check", "Validate a study and try its program for a few steps."),
+    "preflight": ("preflight", "Check a training program, and plan its first study."),
     "run": ("run", "Run a study's trials, or go on with them."),
     "tune": ("tune", "Explore, adapt, exploit, confirm, decide: within a budget."),
     "resume": ("resume", "Go on with a study by its name alone."),

@@ -8,6 +8,8 @@ from . import preflight
 from .finding import Finding
 from .program import Program
 from .rate_range import RateRange, rate_range
+from .study_plan import StudyPlan, study_plan
+from .trial_runs import Noise, Stability, noise, stability
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,33 @@ class Probe(Program):
         Each sweep raises the rate from `low` to 10 in 100 updates.
         """
         return rate_range(self, sweeps=sweeps, low=low)
+
+    def noise(self, rate: float, *, steps: int = 200, seeds: int = 3) -> Noise:
+        """How much the validation loss differs between seeds at one rate.
+
+        Differences below twice the deviation are no findings.
+        """
+        return noise(self, rate, steps=steps, seeds=seeds)
+
+    def stability(self, rate: float, *, steps: int = 200) -> Stability:
+        """From which multiple of the rate on it does not train; warm-up; clip norm."""
+        return stability(self, rate, steps=steps)
+
+    def plan(
+        self, *, trials: int, steps: int = 200, found: RateRange | None = None
+    ) -> StudyPlan:
+        """A first study around what is measured, with the reason of every number.
+
+        `found` is the answer of `lr_range`, which is asked without it.
+
+        Raises:
+            ValueError: the range test gave no rate to search around.
+        """
+        found = self.lr_range() if found is None else found
+        _, optimizer = self.build()
+        name = type(optimizer).__name__
+        rate = found.suggestion
+        if rate is None:
+            raise ValueError(f"no rate to plan a study around: {found.message}")
+        stable = self.stability(rate, steps=steps)
+        return study_plan(found, stable, optimizer=name, trials=trials, steps=steps)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from danlu.cli import main
+from danlu.cli.exits import DONE, GATE, USAGE
+
+PROGRAM = """
+import torch
+from torch.nn import functional
+from danlu import training
+
+torch.set_num_threads(1)
+X = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
+y = (X[:, 0] + X[:, 1] > 0).long()
+body = lambda params: torch.nn.Sequential(
+    torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+
+def probe_of(optimizer):
+    return training.Probe(
+        model=body,
+        optimizer=optimizer,
+        loss=lambda model, batch: functional.cross_entropy(model(batch[0]), batch[1]),
+        train=(X[:300], y[:300]), val=(X[300:], y[300:]), params={"lr": 1e-2})
+
+probe = probe_of(training.build_optimizer)
+faulty = probe_of(lambda model, params: torch.optim.SGD(model[0].parameters(), 0.1))
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "train_preflight.py"
+    path.write_text(PROGRAM, "utf-8")
+    return path
+
+
+def code(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["preflight", *words])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_a_sound_program_gets_a_study(program: Path, tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+
+    assert DONE == code(f"{program}:probe", "--trials", "12", "-o", str(file))
+    study = yaml.safe_load(file.read_text("utf-8"))
+    assert {"lr", "one_minus_beta1"} == set(study["space"])
+    assert 12 == study["trials"]
+
+
+def test_the_study_can_be_read(program: Path, tmp_path: Path) -> None:
+    from danlu.studyfile import load
+
+    file = tmp_path / "study.yaml"
+    code(f"{program}:probe", "--trials", "30", "-o", str(file))
+    study = load(file).study
+    baseline = study.baseline or {}
+
+    assert 30 == study.trials
+    assert {"lr", "one_minus_beta1", "eps"} == set(baseline)
+
+
+def test_a_fault_is_an_exit_code(
+    program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert GATE == code(f"{program}:faulty")
+    assert "FAULT    optimizer" in capsys.readouterr().out
+
+
+def test_the_report_is_json_too(
+    program: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert DONE == code(f"{program}:probe", "--json")
+    found = json.loads(capsys.readouterr().out)
+
+    assert "danlu/preflight@1" == found["schema"]
+    assert "ok" == found["lr"]["verdict"]
+
+
+@pytest.mark.parametrize("name", ["train.py", "none.py:probe", "{}:body", "{}:missing"])
+def test_what_is_no_probe_is_wrong_use(program: Path, name: str) -> None:
+    assert USAGE == code(name.format(program))
