@@ -41,7 +41,7 @@ EVERYTHING = {
     "patience": 20,
     "keep_best": 1,
 }
-PLAIN = {"epochs": 4, "batch_size": 16, "lr": 0.05, "optimizer": "nesterov"}
+PLAIN: Params = {"epochs": 4, "batch_size": 16, "lr": 0.05, "optimizer": "nesterov"}
 CYCLE = {**PLAIN, "schedule": "one_cycle", "momentum_low": 0.8, "layer_lr_factor": 0.5}
 MUON = {**PLAIN, "optimizer": "muon", "precision": "bfloat16", "schedule": "step"}
 Params = Mapping[str, Any]
@@ -226,6 +226,67 @@ def test_every_schedule_trains(schedule: str, tmp_path: Path) -> None:
     assert fitted.curve[-1]["val_loss"] < fitted.curve[0]["loss"]
 
 
+def test_the_last_update_has_the_last_rate_of_the_schedule(tmp_path: Path) -> None:
+    run({**PLAIN, "schedule": "linear"}, tmp_path)
+    latest = checkpoints.Checkpoints(tmp_path / "checkpoint").latest()
+    assert latest is not None
+    state = torch.load(latest.path, weights_only=True)
+    rates = {group["lr"] for group in state["optimizer"]["param_groups"]}
+
+    assert [pytest.approx(0.05 / 20)] == list(rates)  # 4 epochs of 5 updates
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        {"batch_size": 8},
+        {"accumulation": 2},  # batch norms see the parts
+        {"data_share": 0.7},
+        {"class_balance": 1.0},
+        {"schedule": "cosine"},
+        {"warmup_steps": 3},
+        {"weight_decay_norm": 0.1},
+        {"layer_lr_factor": 0.5},
+        {"clip_norm": 0.1},
+        {"clip_value": 0.01},
+        {"ema_half_life": 50},
+        {"label_smoothing": 0.1},
+        {"mixup_alpha": 0.4},
+        {"flip": True},
+        {"shift": 1},
+        {"erase": 2},
+        {"noise": 0.1},
+        {"drop_path": 0.2},
+        {"initialization": "he"},
+        {"initialization": "xavier"},
+        {"precision": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_every_setting_changes_the_training(trick: Params, tmp_path: Path) -> None:
+    plain = run(PLAIN, tmp_path / "plain")
+    other = run({**PLAIN, **trick}, tmp_path / "other")
+
+    assert flat(plain.model.state_dict()) != flat(other.model.state_dict())
+
+
+@pytest.mark.parametrize("more", [{"momentum_low": 0.7}, {"end_share": 0.5}], ids=str)
+def test_what_belongs_to_a_schedule_changes_the_training(
+    more: Params, tmp_path: Path
+) -> None:
+    schedule = "one_cycle" if "momentum_low" in more else "cosine"
+    plain = run({**PLAIN, "schedule": schedule}, tmp_path / "plain")
+    other = run({**PLAIN, "schedule": schedule, **more}, tmp_path / "other")
+
+    assert flat(plain.model.state_dict()) != flat(other.model.state_dict())
+
+
+def test_as_many_checkpoints_are_kept_as_asked_for(tmp_path: Path) -> None:
+    run({**PLAIN, "keep_best": 4}, tmp_path)
+
+    assert [1, 2, 3, 4] == checkpoints.Checkpoints(tmp_path / "checkpoint").steps()
+
+
 def test_drop_paths_get_rates_that_rise_with_the_depth(tmp_path: Path) -> None:
     fitted = run({**PLAIN, "drop_path": 0.3}, tmp_path)
     drops = [m for m in fitted.model.modules() if isinstance(m, training.DropPath)]
@@ -288,6 +349,8 @@ def test_the_picture_is_there_after_every_epoch(tmp_path: Path) -> None:
         ({"warmup_steps": 20}, "leaves nothing of the 20 steps"),
         ({"schedule": "one_cycle", "warmup_steps": 2}, "has a way up of its own"),
         ({"schedule": "exponential"}, "give an end_share above 0"),
+        ({"end_share": 0.1}, "schedule='constant' has no end_share"),
+        ({"schedule": "linear", "end_share": 2.0}, "end_share is from 0 to 1"),
         ({"momentum_low": 0.8}, "goes with a one-cycle"),
         ({**CYCLE, "momentum_low": 0.95}, "is above the momentum of 0.9"),
         ({"data_share": 0.0}, "data_share is above 0"),

@@ -39,6 +39,7 @@ HALF_CYCLE_EPOCHS, LOW_SHARE = 2, 1 / 4
 PERIOD_EPOCHS, MULTIPLY = 1, 2  # Loshchilov & Hutter (2017): best early, good late
 DECAY_SHARE = 0.2  # of the steps, after a plateau: Hägele et al. (2024)
 
+_WITH_END = ("linear", "cosine", "exponential", "restarts", "warmup_stable_decay")
 _OTHER_NAMES = {  # what the same is called elsewhere
     "warmup": "warmup_steps",
     "smoothing": "label_smoothing",
@@ -105,6 +106,13 @@ class FitSettings:
                 f"data_share is above 0 and at most 1, got data_share={self.data_share}"
             )
         _check_choice("schedule", self.schedule, SCHEDULES)
+        if not 0 <= self.end_share <= 1:
+            raise ValueError(f"end_share is from 0 to 1, got {self.end_share}")
+        if self.end_share and self.schedule not in _WITH_END:
+            raise ValueError(
+                f"schedule={self.schedule!r} has no end_share, and it is "
+                f"{self.end_share}: make it conditional on {', '.join(_WITH_END)}"
+            )
         _check_choice("initialization", self.initialization, ("torch", "he", "xavier"))
         _check_choice("precision", self.precision, ("float32", "bfloat16"))
 
