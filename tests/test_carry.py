@@ -6,6 +6,7 @@ from danlu.client import LiveTrial
 from danlu.domain import Choice, Domain, Float
 from danlu.executors import Inline
 from danlu.project import Project
+from danlu.space import Params
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial
 
@@ -16,8 +17,12 @@ def bowl(name: str, low: float, high: float, **fields: object) -> Study:
     return Study(name, "Where is the bottom?", "loss", space, **given)  # type: ignore[arg-type]
 
 
+def x_of(params: Params) -> float:
+    return float(params["x"])  # type: ignore[arg-type]
+
+
 def searched(project: Project, study: Study) -> Study:
-    project.run(study, Inline(lambda trial: (trial.params["x"] - 0.7) ** 2))
+    project.run(study, Inline(lambda trial: (x_of(trial.params) - 0.7) ** 2))
     return study
 
 
@@ -27,7 +32,7 @@ def test_trials_inside_the_new_space_count_and_are_not_trained_again() -> None:
         first = searched(project, bowl("first", 0, 1))
         second = project.plan(bowl("second", 0.5, 2, trials=10))
         carried = project.carry(second, first)
-        inside = [t for t in project.history(first).trials if t.params["x"] >= 0.5]
+        inside = [t for t in project.history(first).trials if x_of(t.params) >= 0.5]
         assert carried == len(inside) == 4
 
         def train(trial: LiveTrial) -> float:

@@ -68,7 +68,7 @@ def bowl(optimum: Mapping[str, float], **weights: float) -> Surface:
 
     def surface(params: Mapping[str, Any]) -> float:
         return sum(
-            4 * weights.get(name, 1.0) * (params[name] - best) ** 2
+            4 * weights.get(name, 1.0) * (float(params[name]) - best) ** 2
             for name, best in optimum.items()
         )
 

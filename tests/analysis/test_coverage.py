@@ -91,7 +91,10 @@ def test_the_unevenness_is_the_centered_discrepancy() -> None:
 
 def test_gaps_are_told() -> None:
     study, history = drawn(unit(2), bowl({"a": 0.2, "b": 0.2}), count=200, seed=0)
-    corner = [t for t in history.trials if t.params["a"] < 0.4 and t.params["b"] < 0.4]
+    places = [tuple(map(float, own.params.values())) for own in history.trials]  # type: ignore[arg-type]
+    corner = [
+        own for own, at in zip(history.trials, places, strict=True) if max(at) < 0.4
+    ]
 
     own = coverage(study, History(history.space, history.metric, corner))
 

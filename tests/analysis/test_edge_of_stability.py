@@ -8,7 +8,7 @@ import pytest
 
 from danlu.analysis.base import Level
 from danlu.analysis.edge_of_stability import edge_of_stability
-from danlu.domain import Float, Int
+from danlu.domain import Domain, Float, Int
 from tests.analysis.drawn import Surface, drawn, unit
 
 DRAWS = 20
@@ -54,7 +54,7 @@ def test_ten_times_the_rate_and_a_warm_up_are_proposed() -> None:
 
 
 def test_where_there_is_a_warm_up_none_is_added() -> None:
-    space = {**RATES, "warmup_steps": Int(0, 10)}
+    space: dict[str, Domain] = {**RATES, "warmup_steps": Int(0, 10)}
 
     (finding,) = edge_of_stability(*drawn(space, limited(0.0), count=64, seed=0))
 

@@ -25,7 +25,8 @@ def project() -> Iterator[Project]:
 
 def train(trial: danlu.client.LiveTrial) -> None:
     for step in (1, 2, 3):
-        loss = trial.params["x"] ** 2 + 1 / step + trial.seed % 100 / 1e4
+        x = float(trial.params["x"])  # type: ignore[arg-type]
+        loss = x**2 + 1 / step + trial.seed % 100 / 1e4
         trial.report(step, loss=loss)
 
 

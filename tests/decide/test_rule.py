@@ -263,7 +263,7 @@ def test_a_decision_is_kept_as_it_is() -> None:
 
 
 def train(trial: danlu.client.LiveTrial) -> None:
-    x = trial.params["x"]
+    x = float(trial.params["x"])  # type: ignore[arg-type]
     trial.report(1, err=(x - 3) ** 2 + trial.seed % 97 / 1e3)
 
 

@@ -60,8 +60,8 @@ def p_of_lead(ahead: Array, behind: Array) -> float:
     first, second = _thinned(ahead), _thinned(behind)
     effort = max(2, min(len(first), len(second)) // 4)
     n, both = len(first), np.concatenate((first, second))
-    own = best_among(np.arange(n), effort).weights
-    others = best_among(np.arange(len(second)), effort).weights
+    own = best_among(range(n), effort).weights
+    others = best_among(range(len(second)), effort).weights
     lead = np.sort(second) @ others - np.sort(first) @ own
     rng = np.random.default_rng(0)
     table = rng.permuted(np.tile(both, (SHUFFLES, 1)), axis=1)

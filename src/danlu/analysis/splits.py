@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from ..domain import Choice, Value
@@ -42,7 +43,7 @@ class Side:
     cut: float
     upper: bool | None  # None for the option whose stretch of [0, 1] holds `cut`
 
-    def holds(self, points: Array) -> Array:
+    def holds(self, points: Array) -> NDArray[np.bool_]:
         """Which of the points (n, d) are on this side (n,)."""
         u = points[:, self.column]
         if self.upper is None:
@@ -78,9 +79,9 @@ class Region:
     p: float
     gain: float
 
-    def holds(self, points: Array) -> Array:
+    def holds(self, points: Array) -> NDArray[np.bool_]:
         """Which of the points (n, d) are inside (n,)."""
-        inside = np.ones(len(points), bool)
+        inside: NDArray[np.bool_] = np.ones(len(points), bool)
         for side in self.sides:
             inside &= side.holds(points)
         return inside
@@ -183,7 +184,7 @@ class _Table:
             return (one,), float(alone[one])
         return (int(kept[row]), int(kept[column])), float(gains[row, column])
 
-    def _kept(self, alone: Array) -> Array:
+    def _kept(self, alone: Array) -> NDArray[np.intp]:
         """The sides of the columns that divide best by themselves."""
         names = np.unique(self.columns)
         best = np.array([alone[self.columns == name].max() for name in names])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
 from ..domain import Choice
@@ -104,7 +105,7 @@ class Model:
             for column in {int(own) for own in self.owners if own >= 0}
         }
 
-    def _squares(self) -> Array:
+    def _squares(self) -> NDArray[np.bool_]:
         """Which terms are squares: the second of two that are no options."""
         again = np.zeros(len(self.owners), bool)
         for place in range(1, len(self.owners)):
