@@ -142,7 +142,7 @@ def schedules() -> list[Situation]:
 
 
 def _late(view: View) -> Faults:
-    """Half of the trainings learn nothing at first, as policies and long sequences do."""
+    """Half of the trainings learn nothing at first, as on long sequences."""
     return Faults(delay=0.3 if view.number % 2 else 0.0)
 
 
