@@ -129,6 +129,7 @@ HOMES = {
     "jinja2": {"report", "service"},
     "fastapi": {"service"},
     **{name: {"executors"} for name in STARTS_PROCESSES},
+    "multiprocessing": {"executors", "training"},  # batch sizes end in out-of-memory
 }
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import preflight
+from .batch_growth import BatchSizes, batch_sizes
 from .finding import Finding
 from .program import Program
 from .rate_range import RateRange, rate_range
@@ -51,6 +52,17 @@ class Probe(Program):
         Each sweep raises the rate from `low` to 10 in 100 updates.
         """
         return rate_range(self, sweeps=sweeps, low=low)
+
+    def batch_sizes(
+        self, *, most: int | None = None, memory_bytes: int | None = None
+    ) -> BatchSizes:
+        """Which batch sizes fit, how fast they are, and what limits them.
+
+        Tried in child processes: powers of two up to `most` (all training examples by
+        default), then sizes between the last two. `memory_bytes` limits a child's
+        address space.
+        """
+        return batch_sizes(self, most=most, memory_bytes=memory_bytes)
 
     def noise(self, rate: float, *, steps: int = 200, seeds: int = 3) -> Noise:
         """How much the validation loss differs between seeds at one rate.

@@ -13,7 +13,7 @@ def range_text(found: RateRange) -> str:
     """The first sweep's losses over the rate, with the suggestion below.
 
     >>> from danlu.training.rate_range import Sweep, judged
-    >>> sweep = Sweep((0.1, 1.0), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
+    >>> sweep = Sweep((0.01, 1.0), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
     >>> range_text(judged([sweep])).splitlines()[-2].strip("| ")
     '^'
     """

@@ -109,7 +109,7 @@ def rate_range(
 def judged(sweeps: Sequence[Sweep]) -> RateRange:
     """What several sweeps say together.
 
-    >>> sweep = Sweep((0.1, 0.2), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
+    >>> sweep = Sweep((0.01, 0.2), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
     >>> judged([sweep, sweep]).suggestion
     0.5
     """
@@ -184,7 +184,7 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
     >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
     >>> sweep = regions([10.0**step for step in range(30)], losses)
     >>> sweep.falls_from, sweep.diverges_from
-    (1e+08, 1e+18)
+    (10000000.0, 1e+17)
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
     smooth = list(_smoothed(finite))

@@ -1,0 +1,188 @@
+"""Which batch sizes fit, how fast each is, and what limits them (playbook T5).
+
+Each size is tried in a process of its own, which may run out of memory for real. The
+batch size is chosen for speed; it is never tuned for validation error.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from multiprocessing.connection import Connection
+from typing import Literal
+
+import torch
+
+from .examples import batch_of, size_of
+from .program import Program, seeded
+
+UPDATES = 3  # that are timed, after one that is not
+BETWEEN = (0.75, 0.5, 0.25)  # of the way from the last power of two that fits
+GAIN = 1.1  # of throughput for twice the size; less is saturation
+OUT_OF_MEMORY = ("out of memory", "can't allocate", "ALLOC_FAILED", "bad_alloc")
+
+
+@dataclass(frozen=True)
+class SizeTried:
+    """One size: whether it fits, and seconds for an update and for reading a batch.
+
+    >>> SizeTried(8, True, update_s=0.01, read_s=0.001).examples_per_s
+    800.0
+    """
+
+    size: int
+    fits: bool
+    update_s: float = 0.0
+    read_s: float = 0.0
+    reason: str = ""
+
+    @property
+    def examples_per_s(self) -> float:
+        """How many examples an update uses in a second, without reading them."""
+        return self.size / self.update_s if self.update_s else 0.0
+
+
+@dataclass(frozen=True)
+class BatchSizes:
+    """What was tried; the largest size that was seen to fit, None where none did.
+
+    `saturation` is the size from which on twice as much gives less than 10 % more
+    examples a second, None where that was not reached. `bottleneck` is what takes
+    longer at that size.
+
+    >>> tried = SizeTried(1, True, 1.0, 0.1), SizeTried(2, True, 2.0, 0.1)
+    >>> sizes_of(tried).saturation
+    1
+    """
+
+    tried: tuple[SizeTried, ...]
+    largest: int | None
+    saturation: int | None
+    bottleneck: Literal["input", "compute"] | None
+
+
+def batch_sizes(
+    program: Program, *, most: int | None = None, memory_bytes: int | None = None
+) -> BatchSizes:
+    """Tries powers of two up to `most`, and where one does not fit, sizes below it.
+
+    `most` is the number of training examples by default. `memory_bytes` limits the
+    address space of the process that tries, on a CPU.
+
+    Raises:
+        RuntimeError: this process uses a GPU already, which a child cannot share.
+    """
+    if program.device != "cpu" and torch.cuda.is_initialized():
+        raise RuntimeError(
+            "batch sizes are tried in child processes, and this process uses CUDA "
+            "already: ask for them before anything else is put on the GPU"
+        )
+    top = size_of(program.train) if most is None else most
+    tried: list[SizeTried] = []
+    size = 1
+    while size <= top:
+        tried.append(_in_a_child(program, size, memory_bytes))
+        if not tried[-1].fits:
+            break
+        size *= 2
+    if len(tried) > 1 and not tried[-1].fits:
+        tried += _between(program, tried[-2].size, memory_bytes)
+    return sizes_of(tuple(tried))
+
+
+def sizes_of(tried: tuple[SizeTried, ...]) -> BatchSizes:
+    """What the sizes that were tried say.
+
+    >>> sizes_of((SizeTried(1, False),)).largest
+    """
+    fitting = sorted((own for own in tried if own.fits), key=lambda own: own.size)
+    doubled = [own for own in fitting if own.size & (own.size - 1) == 0]
+    saturated = next(
+        (
+            own
+            for own, twice in pairwise(doubled)
+            if twice.examples_per_s < GAIN * own.examples_per_s
+        ),
+        None,
+    )
+    at = saturated or (fitting[-1] if fitting else None)
+    slow = None if at is None else "input" if at.read_s > at.update_s else "compute"
+    return BatchSizes(
+        tried,
+        fitting[-1].size if fitting else None,
+        saturated.size if saturated else None,
+        slow,  # type: ignore[arg-type]  # one of the two words
+    )
+
+
+def _between(program: Program, fits: int, memory_bytes: int | None) -> list[SizeTried]:
+    """Sizes above a power of two that fits, from the largest; the first that fits."""
+    tried: list[SizeTried] = []
+    for share in BETWEEN:
+        size = int(fits * (1 + share))
+        if size == fits:
+            break
+        tried.append(_in_a_child(program, size, memory_bytes))
+        if tried[-1].fits:
+            break
+    return tried
+
+
+def _in_a_child(program: Program, size: int, memory_bytes: int | None) -> SizeTried:
+    # The factories are often lambdas, which only a forked child has.
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_try, args=(theirs, program, size, memory_bytes))
+    child.start()
+    theirs.close()
+    try:
+        found = ours.recv()
+    except EOFError:  # it was killed, as the system does where memory ends
+        child.join()
+        return SizeTried(size, False, reason=f"ended with {child.exitcode}")
+    finally:
+        ours.close()
+    child.join()
+    if isinstance(found, SizeTried):
+        return found
+    raise RuntimeError(f"a batch of {size} could not be trained on: {found}")
+
+
+def _try(to: Connection, program: Program, size: int, limit: int | None) -> None:
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        to.send(_timed(program, size))
+    except (MemoryError, RuntimeError) as error:
+        says = str(error)
+        is_memory = isinstance(error, MemoryError) or any(
+            sign in says for sign in OUT_OF_MEMORY
+        )
+        first = (says.splitlines() or ["out of memory"])[0]
+        to.send(SizeTried(size, False, reason=first) if is_memory else says)
+
+
+def _timed(program: Program, size: int) -> SizeTried:
+    count = size_of(program.train)
+    with seeded(program.seed):
+        model, optimizer = program.build()
+        updates, reads = [], []
+        for turn in range(1 + UPDATES):
+            places = [(turn * size + place) % count for place in range(size)]
+            began = _now()
+            batch = batch_of(program.train, places, program.device)
+            read = _now()
+            (program.step or program.update)(model, optimizer, batch)
+            reads.append(read - began)
+            updates.append(_now() - read)
+    return SizeTried(size, True, min(updates[1:]), min(reads[1:]))
+
+
+def _now() -> float:
+    """The clock, once the GPU has done what it was given."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
