@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from . import preflight
 from .batch_growth import BatchSizes, batch_sizes
 from .finding import Finding
+from .noise_scale import NoiseScale, noise_scale
 from .program import Program
 from .rate_range import RateRange, rate_range
 from .study_plan import StudyPlan, study_plan
@@ -63,6 +64,10 @@ class Probe(Program):
         address space.
         """
         return batch_sizes(self, most=most, memory_bytes=memory_bytes)
+
+    def noise_scale(self, rate: float, *, steps: int = 50) -> NoiseScale:
+        """A guess of the critical batch size, with a bracket, after `steps` updates."""
+        return noise_scale(self, rate=rate, steps=steps)
 
     def noise(self, rate: float, *, steps: int = 200, seeds: int = 3) -> Noise:
         """How much the validation loss differs between seeds at one rate.

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from danlu.training import Probe
+from danlu.training.noise_scale import noise_scale
+from tests.training.planted_bugs import healthy
+
+torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("mean", [0.5, 0.2])
+def test_a_known_scale_is_in_the_bracket(mean: float) -> None:
+    """The gradient of an example is x + mean, so that the scale is 1 / mean ** 2."""
+    X = torch.randn(20_000, 8, generator=torch.Generator().manual_seed(0))
+    probe = Probe(
+        model=lambda params: torch.nn.Linear(8, 1, bias=False),
+        optimizer=lambda model, params: torch.optim.SGD(model.parameters(), 0.0),
+        loss=lambda model, batch: model(batch[0] + mean).mean(),
+        train=(X,),
+        batch_size=16,
+    )
+    found = noise_scale(probe, rate=0.0, steps=0)
+
+    assert found.low < 1 / mean**2 < found.high
+    assert found.high < 6 / mean**2
+
+
+def test_the_scale_of_a_training_is_positive_and_bracketed() -> None:
+    found = noise_scale(healthy(batch_size=16), rate=3e-3, steps=20)
+
+    assert 0 < found.low <= found.scale <= found.high
