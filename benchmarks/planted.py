@@ -176,14 +176,16 @@ def main(words: Sequence[str] | None = None) -> None:
     if own.cost:
         print(cost_table(costs(checks)))
         return
-    np.seterr(all="raise", under="ignore")
     situations = [] if own.load else _situations(own.situation, own.slow)
     tallies = load(own.load) if own.load else []
-    for situation, draws, asked in _rounds(situations, own.draws, checks, own.spread):
-        found = measured(situation, draws, asked, own.first)
-        tallies += found
-        if own.save:
-            save(found, own.save)
+    with np.errstate(all="raise", under="ignore"):
+        for situation, draws, asked in _rounds(
+            situations, own.draws, checks, own.spread
+        ):
+            found = measured(situation, draws, asked, own.first)
+            tallies += found
+            if own.save:
+                save(found, own.save)
     tallies = [tally for tally in added(tallies) if tally.check in checks]
     print(summary(tallies, checks))
     print()

@@ -133,6 +133,7 @@ def from_folder(folder: Path, names: str) -> list[Task]:
     Its `tasks.py` has `get_task(name)` with `space`, `stats` and `evaluate`.
     """
     sys.path.insert(0, str(folder))
+    sys.modules.pop("tasks", None)  # of another folder
     theirs = import_module("tasks")
     lists = json.loads((folder / "splits.json").read_text("utf-8"))
     return [_adapted(theirs.get_task(name)) for name in lists.get(names, [])]

@@ -82,6 +82,7 @@ def from_folder(folder: Path, names: str) -> list[Training]:
     `curve(params, first, last, seed)`, triples of a step, its loss and its cost.
     """
     sys.path.insert(0, str(folder))
+    sys.modules.pop("tasks", None)  # of another folder
     theirs = import_module("tasks")
     listed = json.loads((folder / "splits.json").read_text("utf-8"))[names]
     return [_adapted(theirs.get_task(name)) for name in listed]

@@ -140,11 +140,9 @@ def test_all_tasks_of_the_inner_list_learn_from_one_another(
     (tmp_path / "tasks.py").write_text(FOLDER, "utf-8")
     (tmp_path / "splits.json").write_text(json.dumps(lists), "utf-8")
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "tasks", raising=False)
 
     settings = comparisons(tmp_path)["transfer"].settings
 
-    monkeypatch.delitem(sys.modules, "tasks")
     taught = [one.task.name for one in settings if one.name == "another set"]
     assert ["lcbench:a", *(inner or [])] == taught
 
