@@ -99,7 +99,7 @@ def test_an_adaptive_sampler_is_said() -> None:
 
     (finding,) = boundary(*drawn(unit(2), surface, count=40, seed=0, sampler="tpe"))
 
-    assert "that the sampler chose to run" in finding.message
+    assert "that the sampler chose" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,9 @@ def _message(study: Study, edge: Edge) -> str:
     name = study.objective.name
     chance = f"{edge.inside} of the best {edge.top} trials are there"
     if is_adaptive(study.sampler, study.scientific):
-        chance += f", {edge.expected:.1f} of as many that the sampler chose to run"
+        chance += (
+            f", as are {edge.expected:.1f} of any {edge.top} that the sampler chose"
+        )
     else:
         chance += f", {edge.expected:.1f} would be by chance"
     trend = ""
