@@ -3,22 +3,39 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from danlu.training.batch_growth import SizeTried, batch_sizes, sizes_of
-from tests.training.planted_bugs import healthy
+from danlu.training.optimizers import build_optimizer
+from danlu.training.probe import Probe
 
 torch.set_num_threads(1)
-PER_EXAMPLE = 16 * 2**20  # bytes that the loss takes for each example
+# Bytes of address space for each example, which nothing is written to: so they cost
+# nothing, and threads and their stacks are small beside them.
+PER_EXAMPLE = 64 * 2**20
+Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def hungry(model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> object:
-    taken = torch.ones(len(batch[1]), PER_EXAMPLE // 4)
-    loss = torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
-    return loss + 0 * taken[:, 0].sum()
+def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+
+def probe(loss: Callable[[torch.nn.Module, Batch], torch.Tensor] = loss_of) -> Probe:
+    return Probe(
+        model=lambda params: torch.nn.Linear(8, 2),
+        optimizer=build_optimizer,
+        loss=loss,
+        train=(torch.ones(512, 8), torch.zeros(512, dtype=torch.long)),
+    )
+
+
+def hungry(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    taken = torch.empty(len(batch[1]), PER_EXAMPLE // 4)
+    return loss_of(model, batch) * len(taken) / len(batch[1])
 
 
 def used() -> int:
@@ -29,7 +46,7 @@ def used() -> int:
 def largest_that_fits(examples: int) -> None:
     """Prints what is found where so many examples and nothing else have room."""
     limit = used() + examples * PER_EXAMPLE
-    found = batch_sizes(healthy(loss=hungry), memory_bytes=limit)
+    found = batch_sizes(probe(hungry), memory_bytes=limit)
     tried = [[own.size, own.fits] for own in found.tried]
     print(json.dumps({"largest": found.largest, "tried": tried}))
 
@@ -49,30 +66,65 @@ def test_the_largest_size_is_one_that_was_seen_to_fit() -> None:
 
 
 def test_nothing_beyond_the_most_is_tried() -> None:
-    found = batch_sizes(healthy(), most=20)
+    found = batch_sizes(probe(), most=20)
 
     assert [1, 2, 4, 8, 16] == [own.size for own in found.tried]
     assert 16 == found.largest
 
 
 def test_no_size_that_fits_is_none() -> None:
-    def greedy(
-        model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
+    def greedy(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         # Of more than 32 MiB the C library never takes what was freed before.
-        return torch.ones(2**28).sum() * model(batch[0]).sum()
+        return loss_of(model, batch) * len(torch.empty(2**30))
 
-    found = batch_sizes(healthy(loss=greedy), memory_bytes=used() + 2**29)
+    found = batch_sizes(probe(greedy), memory_bytes=used() + 2**29)
 
     assert (None, None) == (found.largest, found.saturation)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "MPS backend out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)",
+        "CUDA error: invalid configuration argument",
+        "Expected canUse32BitIndexMath(input) to be true, but got false.",
+        "DefaultCPUAllocator: can't allocate memory",
+        "std::bad_alloc",
+    ],
+)
+def test_what_devices_say_of_too_large_a_batch_is_understood(said: str) -> None:
+    def limited(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        if len(batch[1]) > 1:
+            raise RuntimeError(said)
+        return loss_of(model, batch)
+
+    found = batch_sizes(probe(limited))
+
+    assert [(1, ""), (2, said)] == [(own.size, own.reason) for own in found.tried]
+    assert 1 == found.largest
+
+
+def test_a_python_that_has_no_memory_left_is_understood() -> None:
+    def limited(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        raise MemoryError
+
+    assert None is batch_sizes(probe(limited)).largest
+
+
+def test_the_room_that_the_largest_size_leaves_is_known_on_a_gpu() -> None:
+    tried = SizeTried(4, True, 1.0, 0.1, "", peak_bytes=75, memory_bytes=100)
+
+    assert 0.25 == sizes_of((tried,)).headroom
+
+
 def test_an_error_that_is_no_lack_of_memory_is_raised() -> None:
-    def broken(model: torch.nn.Module, batch: object) -> torch.Tensor:
+    def broken(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        batch_sizes(healthy(loss=broken))
+        batch_sizes(probe(broken))
 
 
 def test_where_reading_takes_longer_the_input_limits() -> None:

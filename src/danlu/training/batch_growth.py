@@ -22,12 +22,20 @@ from .program import Program, seeded
 UPDATES = 3  # that are timed, after one that is not
 BETWEEN = (0.75, 0.5, 0.25)  # of the way from the last power of two that fits
 GAIN = 1.1  # of throughput for twice the size; less is saturation
+# Parts of what CUDA, cuBLAS, MPS and the allocators of C say.
 OUT_OF_MEMORY = ("out of memory", "can't allocate", "ALLOC_FAILED", "bad_alloc")
+# What kernels say of a batch that they cannot count or lay out: also too large.
+TOO_LARGE = ("32-bit index", "32BitIndex", "INT_MAX", "invalid configuration argument")
 
 
 @dataclass(frozen=True)
 class SizeTried:
     """One size: whether it fits, and seconds for an update and for reading a batch.
+
+    `peak_bytes` is the most memory that was taken on a GPU and `memory_bytes` what
+    there is; None on a CPU. A size at which CUDA's allocator has to give back memory
+    and ask again at each update does not fit: that is slow, and a larger example ends
+    it.
 
     >>> SizeTried(8, True, update_s=0.01, read_s=0.001).examples_per_s
     800.0
@@ -38,6 +46,8 @@ class SizeTried:
     update_s: float = 0.0
     read_s: float = 0.0
     reason: str = ""
+    peak_bytes: int | None = None
+    memory_bytes: int | None = None
 
     @property
     def examples_per_s(self) -> float:
@@ -51,7 +61,8 @@ class BatchSizes:
 
     `saturation` is the size from which on twice as much gives less than 10 % more
     examples a second, None where that was not reached. `bottleneck` is what takes
-    longer at that size.
+    longer at that size. `headroom` is the share of a GPU's memory that the largest size
+    leaves, None on a CPU.
 
     >>> tried = SizeTried(1, True, 1.0, 0.1), SizeTried(2, True, 2.0, 0.1)
     >>> sizes_of(tried).saturation
@@ -62,6 +73,7 @@ class BatchSizes:
     largest: int | None
     saturation: int | None
     bottleneck: Literal["input", "compute"] | None
+    headroom: float | None = None
 
 
 def batch_sizes(
@@ -69,8 +81,8 @@ def batch_sizes(
 ) -> BatchSizes:
     """Tries powers of two up to `most`, and where one does not fit, sizes below it.
 
-    `most` is the number of training examples by default. `memory_bytes` limits the
-    address space of the process that tries, on a CPU.
+    `most` is the number of training examples by default. `memory_bytes` limits what the
+    process that tries may take: of a GPU's memory, or of address space on a CPU.
 
     Raises:
         RuntimeError: this process uses a GPU already, which a child cannot share.
@@ -80,6 +92,7 @@ def batch_sizes(
             "batch sizes are tried in child processes, and this process uses CUDA "
             "already: ask for them before anything else is put on the GPU"
         )
+    torch.optim.SGD([torch.zeros(1)])  # loads modules for a second: not in each child
     top = size_of(program.train) if most is None else most
     tried: list[SizeTried] = []
     size = 1
@@ -115,7 +128,14 @@ def sizes_of(tried: tuple[SizeTried, ...]) -> BatchSizes:
         fitting[-1].size if fitting else None,
         saturated.size if saturated else None,
         slow,  # type: ignore[arg-type]  # one of the two words
+        _headroom(fitting[-1]) if fitting else None,
     )
+
+
+def _headroom(tried: SizeTried) -> float | None:
+    if tried.peak_bytes is None or not tried.memory_bytes:
+        return None
+    return 1 - tried.peak_bytes / tried.memory_bytes
 
 
 def _between(program: Program, fits: int, memory_bytes: int | None) -> list[SizeTried]:
@@ -152,17 +172,27 @@ def _in_a_child(program: Program, size: int, memory_bytes: int | None) -> SizeTr
 
 
 def _try(to: Connection, program: Program, size: int, limit: int | None) -> None:
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
+        if limit is not None:
+            _limit(program.device, limit)
         to.send(_timed(program, size))
     except (MemoryError, RuntimeError) as error:
         says = str(error)
-        is_memory = isinstance(error, MemoryError) or any(
-            sign in says for sign in OUT_OF_MEMORY
-        )
         first = (says.splitlines() or ["out of memory"])[0]
-        to.send(SizeTried(size, False, reason=first) if is_memory else says)
+        to.send(SizeTried(size, False, reason=first) if _is_too_large(error) else says)
+
+
+def _is_too_large(error: Exception) -> bool:
+    signs = (*OUT_OF_MEMORY, *TOO_LARGE)
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
+
+
+def _limit(device: str, limit: int) -> None:
+    if _is_cuda(device):
+        whole = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / whole), device)
+    else:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _timed(program: Program, size: int) -> SizeTried:
@@ -170,6 +200,7 @@ def _timed(program: Program, size: int) -> SizeTried:
     with seeded(program.seed):
         model, optimizer = program.build()
         updates, reads = [], []
+        retries = 0
         for turn in range(1 + UPDATES):
             places = [(turn * size + place) % count for place in range(size)]
             began = _now()
@@ -178,7 +209,36 @@ def _timed(program: Program, size: int) -> SizeTried:
             (program.step or program.update)(model, optimizer, batch)
             reads.append(read - began)
             updates.append(_now() - read)
-    return SizeTried(size, True, min(updates[1:]), min(reads[1:]))
+            if turn == 0:  # the first update may rearrange what it finds
+                retries = _retries(program.device)
+    tight = _retries(program.device) - retries
+    return SizeTried(
+        size,
+        not tight,
+        min(updates[1:]),
+        min(reads[1:]),
+        f"memory was given back and asked for again {tight} times" if tight else "",
+        *_memory(program.device),
+    )
+
+
+def _retries(device: str) -> int:
+    """How often CUDA's allocator found no room at once."""
+    if not _is_cuda(device):
+        return 0
+    return int(torch.cuda.memory_stats(device).get("num_alloc_retries", 0))
+
+
+def _memory(device: str) -> tuple[int | None, int | None]:
+    """The most that was taken from a GPU, and what it has."""
+    if not _is_cuda(device):
+        return None, None
+    whole = torch.cuda.get_device_properties(device).total_memory
+    return int(torch.cuda.max_memory_reserved(device)), int(whole)
+
+
+def _is_cuda(device: str) -> bool:
+    return bool(torch.device(device).type == "cuda")
 
 
 def _now() -> float:
