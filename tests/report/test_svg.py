@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from danlu.report.svg import Scale, fitted, text, value_scale
+from danlu.report.svg import Scale, ending, fitted, text, value_scale
 
 
 def test_ticks_are_round_numbers_within_the_scale() -> None:
@@ -43,8 +43,13 @@ def test_the_largest_floats_do_not_overflow() -> None:
     assert all(math.isfinite(tick) for tick in scale.ticks())
 
 
+def test_a_path_keeps_its_end_where_it_is_cut() -> None:
+    assert ending("optimizer=sgd/lr", 56) == "…=sgd/lr"
+    assert ending("lr", 56) == "lr"
+
+
 def test_a_label_is_cut_to_its_room() -> None:
-    assert (fitted("batch", 100), fitted("batch_normalization", 50)) == (
+    assert (fitted("batch", 100), fitted("batch_normalization", 56)) == (
         "batch",
         "batch_n…",
     )

@@ -233,12 +233,13 @@ def _verdict(
     ]
     evidence = {**_evidence(seen), "best": seen.rows[first].name}
     evidence["p"] = {seen.rows[place].name: p_values[place] for place in others}
+    names = [seen.rows[place].name for place in (first, *unclear)]
+    evidence["may_be_best"] = names
     if not unclear:
         second = min(others, key=lambda place: leads[place])
         return _clear(study, seen, (first, second), evidence)
     closest = max(unclear, key=lambda place: leads[place])
     times = _times(leads[closest], luck[closest], dimensions)
-    names = [seen.rows[place].name for place in (first, *unclear)]
     return _cannot_tell(seen, names, times, evidence)
 
 

@@ -24,13 +24,14 @@ from .base import Finding, Level, by_level
 from .checks import analyze
 from .design import design
 from .groups import Group, groups
+from .importance import Importances, importances_in
+from .isolation import Isolation, isolations
 from .schedule import Stretch, schedule_of
+from .value_range import Range, value_range
 
 TOP_ROWS = 10  # rows of the table of the best
 LEADING = 5  # trials whose curves are worth a color of their own
 TOP_SHARE = 0.1  # "the best 10 %", playbook A1
-MIN_FULL = 5  # full trainings before they alone tell what is usual
-CLIP_IQRS = 3.0  # values further than this beyond the median go to the rim
 NO_VALUE = (State.INFEASIBLE, State.FAILED)
 
 
@@ -101,15 +102,6 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Range:
-    """The values worth a plot's height; `beyond` are worse than that and at the rim."""
-
-    low: float
-    high: float
-    beyond: int
-
-
-@dataclass(frozen=True)
 class BestSoFar:
     """A trial's own value, and the best one until it ended."""
 
@@ -127,8 +119,9 @@ class Summary:
     is the sampler's reason for its last choice, empty where it gives none. `schedule`
     is that of the best trial, empty where its params were the same from step 0 on.
     `agreements` say whether short runs tell who is best. `findings` are of the study's
-    design and of its results, what matters most first. `decision` is the last one about
-    the study, None before there is one.
+    design and of its results, what matters most first. `isolations` are the bests of
+    what is compared, `importances` what the metric depends on, None with too few
+    trials. `decision` is the last one about the study, None before there is one.
     """
 
     study: Study
@@ -149,6 +142,8 @@ class Summary:
     schedule: tuple[Stretch, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     findings: tuple[Finding, ...] = ()
+    isolations: tuple[Isolation, ...] = ()
+    importances: Importances | None = None
     decision: Decision | None = None
 
     @property
@@ -222,6 +217,8 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
     apart = [trial for trial in history.trials if trial.kind is not Kind.SEARCH]
     others = tuple(_row(trial, metric, {}) for trial in apart)
     places = _places(study.search_space, rows)
+    valued = ((row.state, row.value) for row in rows if row.value is not None)
+    found = by_level((*design(study), *analyze(study, history)))
     leading = {trial.number for trial in ranked[:LEADING]}
     started, ended = _times(history.trials)
     return Summary(
@@ -232,7 +229,7 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         arms=_arms(study, rows, places),
         groups=groups(history.trials),
         baseline=_baseline(others),
-        range=_range(metric, rows),
+        range=value_range(metric, valued),
         progress=_progress(metric, ranked),
         leading=tuple(ranked[:LEADING]),
         rest=tuple(trial for trial in search if trial.number not in leading),
@@ -242,7 +239,9 @@ def summarize(study: Study, history: History, notes: Sequence[Note] = ()) -> Sum
         why=_why(search),
         schedule=_schedule(history, ranked),
         agreements=agreements(history),
-        findings=by_level((*design(study), *analyze(study, history))),
+        findings=found,
+        isolations=isolations(study, history),
+        importances=importances_in(found),
     )
 
 
@@ -358,23 +357,6 @@ def _baseline(others: Sequence[Row]) -> Spread | None:
         return None
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Spread(values, float(np.mean(values)), sd)
-
-
-def _range(metric: Metric, rows: Sequence[Row]) -> Range | None:
-    """All values, but for those far worse than the median of the full trainings."""
-    losses: dict[State, list[float]] = {state: [] for state in State}
-    for row in rows:
-        if row.value is not None:
-            losses[row.state].append(-row.value if metric.maximize else row.value)
-    signed = np.array([loss for own in losses.values() for loss in own])
-    if not len(signed):
-        return None
-    full = losses[State.COMPLETED]
-    usual = np.divide(full if len(full) >= MIN_FULL else signed, 16)  # none overflows
-    lower, median, upper = np.quantile(usual, (0.25, 0.5, 0.75))
-    limit = median + CLIP_IQRS * (upper - lower) if upper > lower else max(signed) / 16
-    kept = [metric.value(loss) for loss in signed.tolist() if loss / 16 <= limit]
-    return Range(min(kept), max(kept), len(signed) - len(kept))
 
 
 def _progress(metric: Metric, ranked: Sequence[Trial]) -> tuple[BestSoFar, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from ..analysis.base import Finding
 from ..analysis.groups import Group
+from ..analysis.importance import Importances
+from ..analysis.isolation import Isolation
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..codec import decision_to_json
 from ..decide.decision import Decision
@@ -53,6 +55,8 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "gain": _number(summary.gain),
         "space": [_axis(axis) for axis in summary.axes],
         "arms": [_arm(arm) for arm in summary.arms],
+        "isolations": [_isolation(own) for own in summary.isolations],
+        "importances": _importances(summary.importances),
         "groups": [_group(group) for group in summary.groups],
         "range": _range(summary),
         "progress": [
@@ -162,6 +166,15 @@ def _arm(arm: Arm) -> dict[str, Any]:
         "median": _number(arm.median),
         "best": _row(arm.best),
     }
+
+
+def _isolation(isolation: Isolation) -> dict[str, Any]:
+    rows = [{**_plain(asdict(row)), "name": row.name} for row in isolation.rows]
+    return {"paths": list(isolation.paths), "effort": isolation.effort, "rows": rows}
+
+
+def _importances(found: Importances | None) -> dict[str, Any] | None:
+    return None if found is None else _plain(asdict(found))
 
 
 def _panel(panel: Panel) -> list[dict[str, Any]]:

@@ -27,7 +27,6 @@ MOST_DOTS = 2000  # of one figure; a larger study is thinned, and the page says 
 MOST_NAMED = 60  # dots that say which trial they are
 MOST_LABELS = 9  # of options or whole numbers below an axis
 GOLDEN = 0.6180339887498949  # spreads dots of one option evenly
-LOG_RATIO = 20.0  # curves over a wider ratio than this are drawn on a log scale
 LABEL_ROOM = 46.0  # between two labels of an axis
 
 
@@ -51,12 +50,24 @@ def axis_plot(summary: Summary, axis: Axis) -> Markup:
         f"{summary.metric.name} of {plural(len(placed), 'trial')} over {axis.path}, "
         f"{domain_text(axis.domain)}; best at {value_text(axis.best)}"
     )
+    edges = crowded(summary).get(axis.path, ())
+    label += "".join(f"; the best trials crowd the {edge} end" for edge in edges)
     parts = [
         *frame.back(),
+        *(frame.edge(edge) for edge in edges),
         *_place_labels(axis, frame),
         *_marks(summary, frame, placed),
     ]
     return svg.figure(width, height, label, parts)
+
+
+def crowded(summary: Summary) -> dict[str, list[str]]:
+    """The bounds that the best trials crowd, by path: `low`, `high` or both."""
+    found: dict[str, list[str]] = {}
+    for own in summary.findings:
+        if own.check == "boundary" and "edge" in own.evidence:
+            found.setdefault(own.evidence["path"], []).append(own.evidence["edge"])
+    return found
 
 
 def strip(summary: Summary, axis: Axis) -> Markup:
@@ -157,6 +168,11 @@ class _Frame:
         if span is None:
             return False
         return value < span.low if self.summary.metric.maximize else value > span.high
+
+    def edge(self, end: str) -> str:
+        """A line along a bound of the hyperparameter."""
+        x = self.left if end == "low" else self.right
+        return svg.line((x, self.top), (x, self.bottom), "crowded")
 
     def back(self) -> Iterator[str]:
         yield svg.line((self.left, self.bottom), (self.right, self.bottom), "frame")
@@ -271,10 +287,7 @@ def _curve_scale(curves: Iterable[Curve], start: float, end: float) -> svg.Scale
     values = [v for curve in curves for v in curve.values.tolist() if math.isfinite(v)]
     if not values:
         return svg.value_scale(0.0, 1.0, start, end)
-    low, high = min(values), max(values)
-    if low > 0 and high / low > LOG_RATIO:
-        return svg.Scale(low / 1.1, high * 1.1, start, end, log=True)
-    return svg.value_scale(low, high, start, end)
+    return svg.fitting_scale(min(values), max(values), start, end)
 
 
 def _path(

@@ -10,8 +10,9 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from ..analysis.isolation import Isolation
 from ..analysis.summary import Row, Summary
-from . import figures, words
+from . import figures, importance, isolation, words
 from .curves import Panel, panels
 from .schedule import changing, schedule_plot, schedule_rows
 
@@ -45,6 +46,9 @@ def html(summary: Summary) -> str:
             for name, values in changing(summary.schedule).items()
             if values is not None
         ],
+        isolations=[(own, _isolation(summary, own)) for own in summary.isolations],
+        importances=_importances(summary),
+        crowds=bool(figures.crowded(summary)),
         shown=len(figures.shown(summary)),
         listed=listed(summary),
     )
@@ -64,6 +68,19 @@ def exact(row: Row) -> str:
 
 def _curves(summary: Summary, panel: Panel) -> Markup:
     return _both(figures.curves_plot(summary, panel, width) for width in SIZES)
+
+
+def _isolation(summary: Summary, own: Isolation) -> Markup | str:
+    if not isolation.shown_rows(summary, own):
+        return ""
+    return _both(isolation.isolation_plot(summary, own, width) for width in SIZES)
+
+
+def _importances(summary: Summary) -> Markup | str:
+    found = summary.importances
+    if found is None:
+        return ""
+    return _both(importance.importance_plot(summary, found, width) for width in SIZES)
 
 
 def _both(drawn: Iterable[Markup]) -> Markup:
@@ -92,5 +109,7 @@ def _template() -> Template:
     )
     page.globals["style"] = Markup((here / "page.css").read_text(encoding="utf-8"))
     page.globals["words"] = words
+    page.globals["isolation"] = isolation
+    page.globals["importance"] = importance
     page.globals["exact"] = exact
     return page.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ told by shape and color alike. All text goes through `_safe`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -16,8 +16,10 @@ from .words import printable, tick_text
 
 Dot = tuple[float, float]
 TICKS = 5
+TICK_ROOM = 60.0  # of an axis from left to right, for a tick and its label
 HUGE = 1.7e308  # nearly the largest float
-CHARACTER = 6.2  # width of one in a label, in units of the figure
+LOG_RATIO = 20.0  # values over a wider ratio than this are drawn on a log scale
+CHARACTER = 7.0  # width of one in a label, in units of the figure, in the widest font
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ def value_scale(low: float, high: float, start: float, end: float) -> Scale:
     """A scale with a little room at both ends."""
     room = 0.08 * (high / 2 - low / 2) or abs(low) * 0.1 or 1.0
     return Scale(max(low - room, -HUGE), min(high + room, HUGE), start, end)
+
+
+def fitting_scale(low: float, high: float, start: float, end: float) -> Scale:
+    """A scale with a little room at both ends, on a log scale where it is very wide."""
+    if low > 0 and high / low > LOG_RATIO:
+        return Scale(low / 1.1, high * 1.1, start, end, log=True)
+    return value_scale(low, high, start, end)
 
 
 def figure(width: int, height: int, label: str, parts: Iterable[str]) -> Markup:
@@ -149,6 +158,21 @@ def value_axis(scale: Scale, left: float, right: float) -> list[str]:
     return found
 
 
+def across_axis(
+    scale: Scale,
+    top: float,
+    bottom: float,
+    as_text: Callable[[float], str] = tick_text,
+) -> list[str]:
+    """Grid lines of an axis of values from left to right, labels below the plot."""
+    found = []
+    for tick in scale.ticks(max(2, int((scale.end - scale.start) / TICK_ROOM))):
+        x = scale(tick)
+        found.append(line((x, top), (x, bottom), "grid"))
+        found.append(text(x, bottom + 16, as_text(tick)))
+    return found
+
+
 def step_axis(scale: Scale, y: float, name: str) -> list[str]:
     """Labels of an axis of whole numbers below the plot, and its name."""
     ticks = [tick for tick in scale.ticks(6) if tick == int(tick)]
@@ -160,6 +184,12 @@ def fitted(words: str, width: float) -> str:
     """`words` cut so that they fit into `width` units of the figure."""
     most = max(1, int(width / CHARACTER))
     return words if len(words) <= most else words[: max(1, most - 1)] + "…"
+
+
+def ending(words: str, width: float) -> str:
+    """`words` without their beginning where they do not fit into `width` units."""
+    most = max(1, int(width / CHARACTER))
+    return words if len(words) <= most else "…" + words[len(words) - most + 1 :]
 
 
 def _rounds(low: float, high: float, most: int) -> list[float]:

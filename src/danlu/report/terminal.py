@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -12,7 +12,7 @@ from ..analysis.base import Finding, Level
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
-from . import words
+from . import importance, isolation, words
 from .schedule import changing, schedule_rows
 from .words import printable
 
@@ -44,7 +44,9 @@ def text(summary: Summary, width: int = 100, color: bool = False) -> str:
         _schedule,
         _top,
         _arms,
+        _isolations,
         _space,
+        _importances,
         _curves,
         _agreements,
         _groups,
@@ -164,7 +166,7 @@ def _top(summary: Summary, page: _Page) -> Iterator[str]:
     if max(map(cell_len, lines)) > page.width:
         joined = [words.params_text(words.varying(summary, row)) for row in summary.top]
         named = ["params", *joined]
-        lines = table([[*a, b] for a, b in zip(leading, named, strict=True)], left=4)
+        lines = table([[*a, b] for a, b in zip(leading, named, strict=True)], left=(4,))
     yield from (page.cut(line) for line in lines)
 
 
@@ -180,8 +182,8 @@ def _params(row: Row, names: Sequence[str]) -> list[str]:
     ]
 
 
-def table(rows: Sequence[Sequence[str]], left: int | None = None) -> list[str]:
-    """Lines of aligned columns, indented by two; column `left` and the first go left.
+def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> list[str]:
+    """Lines of aligned columns, indented by two; those in `left` and the first go left.
 
     >>> table([["trial", "loss"], ["#3", "0.25"]])
     ['  trial  loss', '  #3     0.25']
@@ -192,7 +194,7 @@ def table(rows: Sequence[Sequence[str]], left: int | None = None) -> list[str]:
     for row in clean:
         cells = [
             set_cell_size(cell, width)
-            if column in (0, left)
+            if column in (0, *left)
             else " " * (width - cell_len(cell)) + cell
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
@@ -213,6 +215,29 @@ def _arms(summary: Summary, page: _Page) -> Iterator[str]:
         rows.append([words.arm_text(arm), *found, words.number(arm.median), *counts])
     yield from (page.cut(line) for line in table(rows))
     yield from page.wrap(words.unequal(summary), "  ")
+
+
+def _isolations(summary: Summary, page: _Page) -> Iterator[str]:
+    for own in summary.isolations:
+        yield page.style(page.cut(printable(isolation.heading(own))), "bold")
+        lines = table(isolation.isolation_rows(summary, own), left=(1, 2))
+        yield from (page.cut(line) for line in lines)
+        for said in (isolation.left_out(summary, own), isolation.verdict(summary, own)):
+            yield from page.wrap(said, "  ")
+
+
+def _importances(summary: Summary, page: _Page) -> Iterator[str]:
+    found = summary.importances
+    if found is None:
+        return
+    name = printable(summary.metric.name)
+    yield page.style(page.cut(f"What {name} depends on"), "bold")
+    lines = table(importance.importance_rows(found), left=(1, 2))
+    yield from (page.cut(line) for line in lines)
+    for own in found.interactions:
+        yield from page.wrap(importance.interaction_text(own), "  ")
+    for line in page.wrap(importance.remarks(summary, found), "  "):
+        yield page.style(line, "dim")
 
 
 def _space(summary: Summary, page: _Page) -> Iterator[str]:
@@ -294,7 +319,7 @@ def _curves(summary: Summary, page: _Page) -> Iterator[str]:
         ends = f"{words.number(float(curve.values[0]))} to {words.number(curve.last)}"
         span = f"steps {int(curve.steps[0]):,} to {int(curve.steps[-1]):,}"
         rows.append([f"#{trial.number}", sparkline(curve), ends, span])
-    yield from (page.cut(line) for line in table(rows, left=1))
+    yield from (page.cut(line) for line in table(rows, left=(1,)))
 
 
 def sparkline(curve: Curve, most: int = STRIP) -> str:
