@@ -124,7 +124,7 @@ def workloads(data: Path | None) -> dict[str, Workload]:
             {**_OPTIMIZER, "width": danlu.Int(8, 256, log=True)}
             | {"layers": danlu.Int(1, 3)},
             {**_USUAL, "width": 32, "layers": 1},
-            _digits,
+            digit_images,
             _dense,
         )
     ]
@@ -136,7 +136,7 @@ def workloads(data: Path | None) -> dict[str, Workload]:
                 64,
                 {**_OPTIMIZER, "channels": danlu.Int(4, 32, log=True)},
                 {**_USUAL, "channels": 16},
-                lambda: _fashion(data),
+                lambda: fashion_images(data),
                 _convolutions,
             )
         )
@@ -148,8 +148,8 @@ def workloads(data: Path | None) -> dict[str, Workload]:
                 {**_OPTIMIZER, "embedding": danlu.Int(16, 128, log=True)}
                 | {"channels": danlu.Int(8, 128, log=True)},
                 {**_USUAL, "embedding": 64, "channels": 32},
-                lambda: _queries(data),
-                _TextCnn,
+                lambda: intent_queries(data),
+                TextCnn,
             )
         )
     return {own.name: own for own in found}
@@ -179,7 +179,7 @@ def _convolutions(params: Params, parts: Parts) -> nn.Module:
     )
 
 
-class _TextCnn(nn.Module):
+class TextCnn(nn.Module):
     """Words to vectors, convolutions over two and three of them, the largest of each.
 
     Y. Kim, "Convolutional neural networks for sentence classification", 2014.
@@ -194,7 +194,8 @@ class _TextCnn(nn.Module):
             nn.Conv1d(width, channels, size, padding=1) for size in (2, 3)
         )
         self.dropout = nn.Dropout(params["dropout"])
-        self.output = nn.Linear(2 * channels, INTENTS)
+        intents = 1 + int(parts["train"][1].max())
+        self.output = nn.Linear(2 * channels, intents)
 
     def forward(self, X: Tensor) -> Tensor:
         vectors = self.embedding(X).transpose(1, 2)
@@ -204,7 +205,7 @@ class _TextCnn(nn.Module):
 
 
 @cache
-def _digits() -> Parts:
+def digit_images() -> Parts:
     """297 images to train on, or it is too easy; 750 to validate, 750 to test."""
     from sklearn.datasets import load_digits
 
@@ -217,13 +218,15 @@ def _digits() -> Parts:
 
 
 @cache
-def _fashion(data: Path) -> Parts:
-    """The first 1,000 images to train on, 1,000 to validate, 1,000 to test, 14 x 14."""
+def fashion_images(
+    data: Path, counts: tuple[int, int, int] = (1000, 1000, 1000)
+) -> Parts:
+    """The first images to train on, to validate and to test, 14 x 14."""
     import numpy as np
 
     found = np.load(data / "fashion_mnist" / "fashion_mnist_20k.npz")
     parts = {}
-    for part, count in zip(PARTS, (1000, 1000, 1000), strict=True):
+    for part, count in zip(PARTS, counts, strict=True):
         images = torch.as_tensor(found[f"x_{part}"][:count], dtype=torch.float32) / 255
         labels = torch.as_tensor(found[f"y_{part}"][:count], dtype=torch.int64)
         parts[part] = avg_pool2d(images[:, None], 2), labels
@@ -231,11 +234,11 @@ def _fashion(data: Path) -> Parts:
 
 
 @cache
-def _queries(data: Path) -> Parts:
+def intent_queries(data: Path, count: int = INTENTS) -> Parts:
     """Queries as the numbers of their words (n, 16), 0 beyond their end, 1 unknown."""
     text = (data / "clinc150" / "data_full.json").read_text("utf-8")
     found = json.loads(text)
-    intents = sorted({intent for _, intent in found["train"]})[:INTENTS]
+    intents = sorted({intent for _, intent in found["train"]})[:count]
     own = {
         part: [(query.split(), intent) for query, intent in found[part]]
         for part in PARTS
