@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import danlu
+from danlu.measured import Preflight
 
 from .asks import THREADS
 from .workloads import Params, Workload, workloads
@@ -36,9 +37,12 @@ KEY = ("workload", "side", "seed")
 Record = dict[str, Any]
 
 
-def by_danlu(workload: Workload, seed: int, epochs: int) -> tuple[Params, int]:
+def by_danlu(
+    workload: Workload, seed: int, epochs: int, preflight: Preflight | None = None
+) -> tuple[Params, int]:
     """The params that `danlu.tune` adopts, and the epochs that it trained."""
-    from danlu.autopilot import Budget, tune
+    from danlu.autopilot import tune
+    from danlu.budget import Budget
 
     trained = 0
 
@@ -67,7 +71,7 @@ def by_danlu(workload: Workload, seed: int, epochs: int) -> tuple[Params, int]:
             return project.run(own, danlu.executors.Inline(train))
 
         budget = Budget(epochs / workload.epochs)
-        decision = tune(project, study, run, budget).decision
+        decision = tune(project, study, run, budget, preflight=preflight).decision
     assert decision is not None
     return decision.params, trained
 
@@ -124,7 +128,7 @@ def one(workload: Workload, side: str, seed: int) -> Record:
     epochs = TRAININGS * workload.epochs
     params, trained = SIDES[side](workload, seed, epochs)
     searched_s = time.process_time() - before_s
-    ends = [_retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
+    ends = [retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
     return {
         **dict(zip(KEY, (workload.name, side, seed), strict=True)),
         "params": dict(params),
@@ -135,7 +139,7 @@ def one(workload: Workload, side: str, seed: int) -> Record:
     }
 
 
-def _retrained(workload: Workload, params: Params, seed: int) -> tuple[float, float]:
+def retrained(workload: Workload, params: Params, seed: int) -> tuple[float, float]:
     """The lowest validation error over the epochs, and the test error there."""
     errors: list[tuple[float, float]] = []
 
@@ -147,9 +151,9 @@ def _retrained(workload: Workload, params: Params, seed: int) -> tuple[float, fl
     return min(own for own in errors if math.isfinite(own[0]))
 
 
-def table(records: Sequence[Record]) -> str:
-    """The mean of each side, and of the differences of tunings with the same seed."""
-    heads = ["workload", "error", "tunings", *SIDES, "danlu - optuna", "better in"]
+def table(records: Sequence[Record], sides: Sequence[str] = tuple(SIDES)) -> str:
+    """The mean of two sides, and of the differences of tunings with the same seed."""
+    heads = ["workload", "error", "tunings", *sides, " - ".join(sides), "better in"]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for name in dict.fromkeys(one["workload"] for one in records):
         for error in ("val_error", "test_error"):
@@ -159,9 +163,9 @@ def table(records: Sequence[Record]) -> str:
                     for one in records
                     if (one["workload"], one["side"]) == (name, side)
                 }
-                for side in SIDES
+                for side in sides
             }
-            both = sorted(set(means["danlu"]) & set(means["optuna"]))
+            both = sorted(set.intersection(*map(set, means.values())))
             if both:
                 lines.append(_line(name, error, means, both))
     return "\n".join(lines)
@@ -173,9 +177,10 @@ def _line(
     means: Mapping[str, Mapping[int, float]],
     seeds: Sequence[int],
 ) -> str:
-    gaps = np.array([means["danlu"][own] - means["optuna"][own] for own in seeds])
+    ours, others = means.values()
+    gaps = np.array([ours[own] - others[own] for own in seeds])
     spread = gaps.std(ddof=1) / math.sqrt(len(gaps)) if len(gaps) > 1 else math.nan
-    sides = [f"{np.mean([means[side][s] for s in seeds]):.4f}" for side in SIDES]
+    sides = [f"{np.mean([own[s] for s in seeds]):.4f}" for own in means.values()]
     cells = [name, error, str(len(seeds)), *sides]
     cells += [f"{gaps.mean():+.4f} ± {spread:.4f}", f"{int((gaps < 0).sum())}"]
     return "| " + " | ".join(cells) + " |"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 import danlu
-from danlu.autopilot import Budget, Hours, Run, Trainings, Tuned, story, tune
+from danlu.autopilot import Run, Tuned, story, tune
+from danlu.budget import Budget, Hours, Trainings
 from danlu.client import LiveTrial
 from danlu.decide.decision import Ruling
 from danlu.domain import Domain, Float

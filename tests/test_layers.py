@@ -92,6 +92,8 @@ LAYERS = {
     "propose": 4,
     "carry": 4,
     "autopilot": 4,
+    "budget": 4,
+    "measured": 4,
     "studyfile": 4,
     "plots": 5,
     "report": 5,

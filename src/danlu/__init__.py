@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import client, executors, presets, recipes, samplers, schedulers, training
     from .analysis.base import Finding, Level
-    from .autopilot import Budget, tune
+    from .autopilot import tune
+    from .budget import Budget
     from .constraint import Constraint
     from .decide.decision import Decision, Ruling
     from .decide.rule import Terms
@@ -43,7 +44,7 @@ _HOMES = {
     "Study": "study",
     "open": "project",
     "tune": "autopilot",
-    "Budget": "autopilot",
+    "Budget": "budget",
     "load": "studyfile",
     "Project": "project",
     "Progress": "loop",

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .analysis.agreement import agreements
 from .analysis.base import Finding
 from .analysis.checks import analyze
 from .analysis.repeats import trial_noise
+from .budget import Budget, Trainings, trained
 from .carry import missing
 from .errors import StudyError
 from .history import History
+from .measured import Preflight, around
 from .propose.change import changed
 from .propose.plans import Aim, plans
 from .schedulers.base import Scheduler
@@ -41,73 +43,6 @@ CONFIRM = 0.2  # of the budget, to tell a lucky trial from a good one
 SEEDS = 3  # of each that is confirmed: the fewest from which a spread can be told
 MOST_CONFIRMED = 5
 DIGITS = 1e-9  # budgets are sums of shares, which rounding must not cost a training
-
-
-class Unit(Protocol):
-    """What a budget is counted in."""
-
-    @property
-    def name(self) -> str:
-        """The unit in words."""
-
-    def spent(self, history: History) -> float:
-        """What the trials of a study took."""
-
-
-@dataclass(frozen=True)
-class Trainings:
-    """Counts full trainings: a trial that was stopped halfway counts one half.
-
-    >>> import danlu
-    >>> curve = danlu.Curve.of({5: 0.1})
-    >>> half = danlu.Trial(0, {"x": 0.5}, started_s=0.0, curves={"loss": curve})
-    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
-    >>> history = danlu.History(space, danlu.Metric("loss"), [half], max_steps=10)
-    >>> Trainings().spent(history)
-    0.5
-    """
-
-    name: str = "full trainings"
-
-    def spent(self, history: History) -> float:
-        """The steps that were trained, in full trainings."""
-        return sum(_share(trial, history.max_steps) for trial in _trained(history))
-
-
-@dataclass(frozen=True)
-class Hours:
-    """Counts hours of training; `slots` trials that run side by side share an hour."""
-
-    slots: int = 1
-    name: str = "hours"
-
-    def spent(self, history: History) -> float:
-        """The time that was trained, in hours."""
-        seconds = sum(trial.seconds or 0.0 for trial in _trained(history))
-        return seconds / 3600 / self.slots
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much may be spent, all rounds and the confirmation together.
-
-    >>> import danlu
-    >>> from danlu.autopilot import Hours
-    >>> danlu.Budget(50).unit.name, danlu.Budget(8, Hours(slots=4)).unit.name
-    ('full trainings', 'hours')
-
-    Raises:
-        StudyError: the amount is no number above 0.
-    """
-
-    amount: float
-    unit: Unit = field(default_factory=Trainings)
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.amount) and self.amount > 0):
-            raise StudyError(
-                f"a budget is a number above 0, got {self.amount!r} {self.unit.name}"
-            )
 
 
 @dataclass(frozen=True)
@@ -135,14 +70,22 @@ class Tuned:
     rounds: tuple[Round, ...]
     decision: Decision | None
     budget: Budget
+    before: float = 0.0
 
     @property
     def spent(self) -> float:
-        """What all rounds took, in the budget's unit."""
-        return sum(own.spent for own in self.rounds)
+        """What the pre-flight and all rounds took, in the budget's unit."""
+        return self.before + sum(own.spent for own in self.rounds)
 
 
-def tune(project: Project, study: Study, run: Run, budget: Budget) -> Tuned:
+def tune(
+    project: Project,
+    study: Study,
+    run: Run,
+    budget: Budget,
+    *,
+    preflight: Preflight | None = None,
+) -> Tuned:
     """Rounds of studies after `study`, and the decision about the best of the last.
 
     `study` says what is tuned: its goal, metric, space and baseline; its number of
@@ -154,6 +97,9 @@ def tune(project: Project, study: Study, run: Run, budget: Budget) -> Tuned:
     moved; the Gaussian process goes on in two rounds, between which it is looked again,
     with every earlier trial that the space holds. A fifth confirms the best on three
     new seeds each.
+
+    `preflight` is what `training.Probe.preflight` found: the learning rate is searched
+    where it was measured to be usable, and what that took is part of the budget.
 
     >>> import danlu
     >>> study = danlu.Study("bowl", "Where is the bottom?", "loss",
@@ -167,26 +113,41 @@ def tune(project: Project, study: Study, run: Run, budget: Budget) -> Tuned:
     True
 
     Raises:
+        StudyError: the pre-flight found a fault, or took the whole budget.
         StudyHalted: three trials in a row failed in the same way.
     """
-    tuning = _Tuning(project, study, run, budget)
+    before = 0.0
+    if preflight is not None:
+        study, before = around(study, preflight), budget.unit.before(preflight)
+    left = _left(budget, before)
+    tuning = _Tuning(project, study, run, left)
     rounds: list[Round] = []
-    shares = _shares(budget)
+    shares = _shares(left)
     for place, (share, explores) in enumerate(shares, start=1):
         baseline = study.baseline if place == len(shares) else None
         stated = replace(study, scientific=(), baseline=baseline)
-        quota = share * budget.amount
+        quota = share * left.amount
         rounds.append(tuning.round(stated, rounds, quota, explores=explores))
         if rounds[-1].history.best is None:
             break  # nothing could be trained: what is wrong stands in its findings
         if not explores and _is_settled(rounds[-1]):
             break
     if rounds[-1].history.best is None:
-        return Tuned(tuple(rounds), None, budget)
+        return Tuned(tuple(rounds), None, budget, before)
     decision = tuning.confirmed(rounds)
     last = rounds[-1]
     rounds[-1] = replace(tuning.looked_at(last.study), moved=last.moved)
-    return Tuned(tuple(rounds), decision, budget)
+    return Tuned(tuple(rounds), decision, budget, before)
+
+
+def _left(budget: Budget, before: float) -> Budget:
+    """What a pre-flight leaves of the budget."""
+    if before >= budget.amount:
+        raise StudyError(
+            f"the pre-flight took {before:.3g} {budget.unit.name}, and the budget is "
+            f"{budget.amount:.3g}: nothing is left to tune with"
+        )
+    return replace(budget, amount=budget.amount - before)
 
 
 def _shares(budget: Budget) -> Sequence[tuple[float, bool]]:
@@ -286,17 +247,17 @@ class _Tuning:
         """For how many trials there is room, judged by those so far."""
         unit = self.budget.unit
         spent = unit.spent(history)
-        ended = sum(trial.state.ended for trial in _trained(history))
+        ended = sum(trial.state.ended for trial in trained(history))
         if not (ended and spent):
-            return self._first_trials(quota) if not _trained(history) else 0
+            return self._first_trials(quota) if not trained(history) else 0
         return math.floor((quota - spent) / (spent / ended) + 0.5)
 
     def _confirmable(self, last: Round, left: float) -> tuple[int, int]:
         """How many of the best can be trained again, and on how many seeds."""
-        trained = [trial for trial in last.history.ranked() if trial.started_s]
-        if not trained:
+        begun = [trial for trial in last.history.ranked() if trial.started_s]
+        if not begun:
             return 1, SEEDS
-        full = max(trained, key=lambda trial: trial.step)
+        full = max(begun, key=lambda trial: trial.step)
         alone = replace(last.history, trials=(full,))
         cost = self.budget.unit.spent(alone) or 1.0
         runs = max(2, math.floor(left / cost + DIGITS))
@@ -337,25 +298,13 @@ def _searched(history: History) -> list[Trial]:
     return [trial for trial in history.trials if trial.kind is Kind.SEARCH]
 
 
-def _trained(history: History) -> list[Trial]:
-    """The trials that were trained in this study, not carried over from another."""
-    return [trial for trial in history.trials if trial.started_s is not None]
-
-
-def _share(trial: Trial, full: int | None) -> float:
-    """Which part of a full training a trial took; all of it where nobody knows."""
-    if full is None:
-        return 1.0
-    return max(0, trial.step - trial.first_step) / full
-
-
 def story(tuned: Tuned) -> Iterator[str]:
     """What each round was for and what it led to, a line each."""
     for own in tuned.rounds:
         metric, best = own.study.objective, own.history.best
         loss = None if best is None else own.history.loss(best)
         value = "no value" if loss is None else f"{metric.value(loss):.4g}"
-        trials = len(_trained(own.history))
+        trials = len(trained(own.history))
         yield (
             f"{own.study.name}: {trials} trainings, best {metric.name} {value}"
             + "".join(f". {finding.message}" for finding in own.moved)

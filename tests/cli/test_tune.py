@@ -40,3 +40,58 @@ def test_tune_without_a_result_says_where_to_look(danlu: Danlu, tmp_path: Path) 
 def test_tune_takes_hours_above_zero(danlu: Danlu, tmp_path: Path) -> None:
     stated(tmp_path)
     assert danlu("tune", "--hours", 0).code == 2
+
+
+PROBE = """
+import torch
+from danlu import training
+
+torch.set_num_threads(1)
+X = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
+y = (X[:, 0] + X[:, 1] > 0).long()
+body = lambda params: torch.nn.Sequential(
+    torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+
+def probe_of(optimizer):
+    return training.Probe(
+        model=body, optimizer=optimizer,
+        loss=lambda model, batch: torch.nn.functional.cross_entropy(
+            model(batch[0]), batch[1]),
+        train=(X[:300], y[:300]), val=(X[300:], y[300:]), params={"lr": 1e-2},
+        updates=400)
+
+probe = probe_of(training.build_optimizer)
+faulty = probe_of(lambda model, params: torch.optim.SGD(model[0].parameters(), 0.1))
+"""
+RATES = {"-2.0..0.5": "1e-7..1.0:log", "x:": "lr:", "{x}": "{lr}"}
+
+
+def with_probe(folder: Path) -> None:
+    (folder / "probes.py").write_text(PROBE, encoding="utf-8")
+    stated(folder)
+    text = (folder / "study.yaml").read_text("utf-8")
+    for old, new in RATES.items():
+        text = text.replace(old, new)
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_preflight_moves_the_rate_and_counts(danlu: Danlu, tmp_path: Path) -> None:
+    with_probe(tmp_path)
+    said = danlu("tune", "--trials", 8, "--preflight", "probes.py:probe", "-q")
+    assert said.code == 0
+    assert "pre-flight: " in said.out
+    assert "of 8 full trainings" in said.out
+    with library.open(tmp_path / ".danlu" / "danlu.db") as project:
+        (only,) = project.studies()
+        domain = only.search_space.domains["lr"]
+        assert isinstance(domain, library.Float)
+        assert 1e-3 < domain.low < domain.high
+        assert only.note.startswith("Pre-flight: lr ")
+
+
+def test_a_fault_stops_before_anything_is_tuned(danlu: Danlu, tmp_path: Path) -> None:
+    with_probe(tmp_path)
+    said = danlu("tune", "--trials", 8, "--preflight", "probes.py:faulty", "-q")
+    assert said.code == 3
+    assert "a fault: " in said.err
+    assert not (tmp_path / ".danlu" / "danlu.db").exists()

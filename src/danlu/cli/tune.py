@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import NO_RESULT
+from .exits import GATE, NO_RESULT
 from .options import ADDRESS, ON, PROJECT, SLURM
 from .place import existing_or_new, launch_path
 from .run import warn_on_stderr
@@ -14,8 +14,10 @@ from .stated import WithProgram, stated, study_options
 from .words import say
 
 if TYPE_CHECKING:
-    from ..autopilot import Budget, Tuned
+    from ..autopilot import Tuned
+    from ..budget import Budget
     from ..history import History
+    from ..measured import Preflight
     from ..study import Study
     from ..studyfile import StudyFile
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 @study_options
 @click.option("--hours", type=click.FloatRange(0, min_open=True), metavar="H",
               help="Spend H hours instead of --trials full trainings.")  # fmt: skip
+@click.option("--preflight", "probe", metavar="FILE.py:NAME",
+              help="Check this probe first; search lr where it trains.")  # fmt: skip
 @ON
 @ADDRESS
 @SLURM
@@ -39,6 +43,7 @@ def tune(
     target: str | None,
     *,
     hours: float | None,
+    probe: str | None,
     on: str | None,
     address: str | None,
     slurm: tuple[str, ...],
@@ -59,6 +64,7 @@ def tune(
     danlu tune
     danlu tune study.yaml --trials 60
     danlu tune study.yaml --hours 8 -- python train.py {args}
+    danlu tune study.yaml --preflight train.py:probe
     """
     from ..autopilot import tune as tuned_by
     from ..studyfile import write_program
@@ -69,6 +75,9 @@ def tune(
     check_words(file)
     program = placed(file.program, on, address, slurm)
     executor_of(program)  # first, so that no study is left behind
+    preflight = None if probe is None else _before(probe)
+    if preflight is not None and preflight.faults:
+        return GATE
     with existing_or_new(place) as project:
         warn_on_stderr()
 
@@ -83,15 +92,30 @@ def tune(
                     close()
 
         try:
-            tuned = tuned_by(project, file.study, run, _budget(file, hours))
+            budget = _budget(file, hours)
+            tuned = tuned_by(project, file.study, run, budget, preflight=preflight)
         except (KeyboardInterrupt, SystemExit):
             say("stopped; the same command goes on from here")
             raise
         return _concluded(tuned)
 
 
+def _before(probe: str) -> Preflight:
+    """The pre-flight of a probe; what it found is said on stderr."""
+    from .preflight import loaded
+
+    found: Preflight = loaded(probe).preflight()
+    for fault in found.faults:
+        say(f"pre-flight, a fault: {fault}")
+    if found.faults:
+        say("nothing is tuned before it is put right: danlu preflight says more")
+    else:
+        say(f"pre-flight: {found.updates} updates. {found.message}")
+    return found
+
+
 def _budget(file: StudyFile, hours: float | None) -> Budget:
-    from ..autopilot import Budget, Hours
+    from ..budget import Budget, Hours
 
     if hours is not None:
         return Budget(hours, Hours(file.program.slots))
@@ -103,6 +127,8 @@ def _concluded(tuned: Tuned) -> int:
     from ..autopilot import story
     from .decide import show_decision
 
+    if tuned.before:
+        click.echo(f"pre-flight: {tuned.before:.3g} {tuned.budget.unit.name}")
     for line in story(tuned):
         click.echo(line)
     budget = tuned.budget

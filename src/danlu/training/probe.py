@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from . import preflight
 from .batch_growth import BatchSizes, batch_sizes
+from .before_tuning import Preflight, before_tuning
 from .finding import Finding
 from .noise_scale import NoiseScale, noise_scale
 from .program import Program
@@ -22,7 +23,8 @@ class Probe(Program):
     with a length and an index. `loss(model, batch)` is the mean over the batch.
     `forward` gives the model's outputs for a batch; without it, `model(batch[0])`.
     `step(model, optimizer, batch)` is the program's own update, if it has one.
-    `frozen` are beginnings of names that are not meant to be trained.
+    `frozen` are beginnings of names that are not meant to be trained. `updates` says
+    how many a full training makes, so that tests can say what they cost.
 
     >>> import torch
     >>> from danlu import training
@@ -38,6 +40,17 @@ class Probe(Program):
     >>> {finding.level for finding in probe.check()}
     {'ok'}
     """
+
+    updates: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.updates is not None and self.updates < 1:
+            raise ValueError(f"Probe needs updates >= 1, got {self.updates}")
+
+    def preflight(self) -> Preflight:
+        """`check` and then `lr_range`, with what they took, for `danlu.tune`."""
+        return before_tuning(self, self.updates)
 
     def check(self) -> tuple[Finding, ...]:
         """Looks for faults that raise no error; at least one finding for each check.

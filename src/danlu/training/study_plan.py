@@ -97,15 +97,29 @@ def study_plan(
     return StudyPlan(study, reasons, training)
 
 
+def searched_rates(found: RateRange) -> tuple[float, float] | None:
+    """The lowest and the highest rate to search, None where there is none to begin at.
+
+    Where the sweeps disagree, both ends are further away by their deviation.
+
+    >>> searched_rates(RateRange("ok", "", 0.01, 0.1, 0.001, 0.04, ()))
+    (0.001, 0.04)
+    """
+    if found.suggestion is None:
+        return None
+    wider = 10 ** (found.spread or 0.0) if found.verdict == "noisy" else 1.0
+    return found.suggestion / LOWER / wider, UPPER * found.suggestion * wider
+
+
 def _space(
     found: RateRange, optimizer: str, trials: int
 ) -> Iterator[tuple[str, tuple[str, str]]]:
-    rate = found.suggestion or 0.0
+    low, high = searched_rates(found) or (0.0, 0.0)
     yield (
         "lr",
         (
-            f"{rate / LOWER:.1e}..{UPPER * rate:.1e}:log",
-            f"{rate:.2g} is usable (range test of {len(found.sweeps)} sweeps); "
+            f"{low:.1e}..{high:.1e}:log",
+            f"{found.suggestion:.2g} is usable in {len(found.sweeps)} sweeps; "
             f"{UPPER:g} times that is where it began to diverge",
         ),
     )

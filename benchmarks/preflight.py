@@ -1,0 +1,138 @@
+"""Whole tunings with and without a pre-flight, after the same number of trained steps.
+
+python -m benchmarks.preflight --data FOLDER --seeds 0-9
+
+Both sides are `danlu tune` with the steps of 50 full trainings. One begins with the
+wide space of `benchmarks.workloads`. The other looks for faults and for the learning
+rate first, searches the rate where it was measured to be usable, and pays for it: each
+update of a test counts as much as one of a training. What each ends with is trained
+again on the same five fresh seeds, as in `benchmarks.tuned`. Each run is one line of
+`--results`; runs that are there are not done again. The table goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from danlu import training
+
+from .asks import THREADS
+from .tuned import (
+    FRESH,
+    KEY,
+    RETRAINED,
+    TRAININGS,
+    Record,
+    by_danlu,
+    read,
+    retrained,
+    table,
+)
+from .workloads import Params, Workload, workloads
+
+SIDES = ("preflight", "wide")
+
+
+def probe_of(workload: Workload, seed: int) -> training.Probe:
+    """The workload's training as a probe, at the params that one would begin with."""
+    parts = workload.parts()
+
+    def loss(model: nn.Module, batch: Any) -> torch.Tensor:
+        return cross_entropy(model(batch[0]), batch[1])
+
+    return training.Probe(
+        model=lambda params: workload.network(params, parts),
+        optimizer=_optimizer,
+        loss=loss,
+        train=parts["train"],
+        val=parts["val"],
+        params=workload.usual,
+        batch_size=workload.batch,
+        seed=seed,
+        updates=workload.epochs * math.ceil(len(parts["train"][0]) / workload.batch),
+    )
+
+
+def _optimizer(model: nn.Module, params: Params) -> torch.optim.Optimizer:
+    """As in `Workload.train`."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        params["lr"],
+        betas=(1 - params["one_minus_beta1"], 0.999),
+        weight_decay=params["weight_decay"],
+    )
+
+
+def one(workload: Workload, side: str, seed: int) -> Record:
+    """One tuning, and what its params lead to on fresh seeds."""
+    before_s = time.process_time()
+    torch.set_num_threads(1)
+    preflight = probe_of(workload, seed).preflight() if side == "preflight" else None
+    epochs = TRAININGS * workload.epochs
+    params, trained = by_danlu(workload, seed, epochs, preflight)
+    searched_s = time.process_time() - before_s
+    ends = [retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
+    return {
+        **dict(zip(KEY, (workload.name, side, seed), strict=True)),
+        "params": dict(params),
+        "trained": trained,
+        "before": 0.0 if preflight is None else preflight.trainings,
+        "rates": None if preflight is None else preflight.rates,
+        "said": []
+        if preflight is None
+        else [own.message for own in preflight.findings if own.level != "ok"],
+        "val_error": [val for val, _ in ends],
+        "test_error": [test for _, test in ends],
+        "cpu_s": round(searched_s, 1),
+    }
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="fashion_mnist and clinc150 in it")
+    parser.add_argument("--only", action="append", help="only these workloads")
+    parser.add_argument("--side", choices=SIDES, help="only this side")
+    parser.add_argument("--seeds", default="0-9", help="FIRST-LAST")
+    parser.add_argument("--results", type=Path, default=Path("preflight.jsonl"))
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Does what is left to do, and prints the table."""
+    arguments = _arguments(words)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    found = workloads(arguments.data)
+    names = arguments.only or list(found)
+    sides = [arguments.side] if arguments.side else list(SIDES)
+    first, _, last = arguments.seeds.partition("-")
+    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
+    with arguments.results.open("a", encoding="utf-8") as file:
+        for seed in range(int(first), int(last or first) + 1):
+            for name in names:
+                for side in sides:
+                    if (name, side, seed) in done:
+                        continue
+                    record = one(found[name], side, seed)
+                    # The line's end comes first: the last line may be cut off.
+                    file.write("\n" + json.dumps(record))
+                    file.flush()
+                    print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
+    print(table(read(arguments.results), SIDES))
+
+
+if __name__ == "__main__":
+    main()
