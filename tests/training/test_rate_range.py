@@ -8,6 +8,7 @@ import torch
 from danlu.training.rate_picture import range_text
 from danlu.training.rate_range import Sweep, judged, regions
 from tests.training.planted_bugs import BUGS, HEALTHY, healthy
+from tests.training.rate_faults import FAULTS
 
 torch.set_num_threads(1)
 RATES = [1e-6 * 10 ** (step / 14) for step in range(100)]
@@ -30,6 +31,14 @@ def test_a_program_that_does_not_learn_is_flat_at_all_rates(bug: str) -> None:
     found = BUGS[bug]().lr_range()
 
     assert ("flat", None) == (found.verdict, found.suggestion)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_planted_fault_gets_its_verdict(name: str) -> None:
+    program, expected = FAULTS[name]
+
+    assert expected == program().lr_range().verdict
 
 
 def test_a_nan_in_the_examples_is_a_fault_and_ends_the_sweep() -> None:
