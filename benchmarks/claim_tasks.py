@@ -175,7 +175,7 @@ def _scored(model: nn.Module, examples: Examples) -> dict[str, float]:
     return {"error": error, "loss": min(_loss(scores, y).item(), guess)}
 
 
-class Letters(nn.Module):
+class Letters(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
     """A transformer of one block that predicts the next letter."""
 
     def __init__(self, count: int, *, norm_first: bool) -> None:

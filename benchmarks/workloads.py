@@ -95,7 +95,7 @@ class Workload:
 def _error(network: nn.Module, X: Tensor, y: Tensor) -> float:
     network.eval()
     with torch.no_grad():
-        return (network(X).argmax(1) != y).float().mean().item()
+        return float((network(X).argmax(1) != y).float().mean())
 
 
 _OPTIMIZER: dict[str, danlu.Domain] = {
@@ -179,7 +179,7 @@ def _convolutions(params: Params, parts: Parts) -> nn.Module:
     )
 
 
-class TextCnn(nn.Module):
+class TextCnn(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
     """Words to vectors, convolutions over two and three of them, the largest of each.
 
     Y. Kim, "Convolutional neural networks for sentence classification", 2014.
