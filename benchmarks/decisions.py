@@ -6,7 +6,7 @@ A study of that many trials is half of the way through: trials were paused at th
 of `asha`, the more the earlier, and every tenth has ended. What is timed is what the
 loop asks of a scheduler: `judge` after each report of trials that go on to the end, and
 `next` for a free slot after a report has come in, when no new trials are left to start.
-The sampler is not asked.
+The sampler is not asked. Of populations `next` is timed as the last trials are begun.
 """
 
 from __future__ import annotations
@@ -14,18 +14,24 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from danlu import Curve, Float, History, Metric, SearchSpace, State, Trial, recipes
 from danlu.ledger import Ledger
-from danlu.schedulers import Patience, Scheduler, Threshold
+from danlu.schedulers import AsyncPbt, Patience, Pb2, Pbt, Scheduler, Threshold
 from danlu.space import Array
 
 from .asks import THREADS
+from .populations import decided
 
+POPULATIONS: Mapping[str, Pbt | AsyncPbt | Pb2] = {
+    "pbt": Pbt(),
+    "async_pbt": AsyncPbt(),
+    "pb2": Pb2(),
+}
 NAMES = (
     "median",
     "percentile",
@@ -38,6 +44,7 @@ NAMES = (
     "hyperband",
     "async_hyperband",
     "freeze_thaw",
+    *POPULATIONS,
 )
 JUDGED = 5  # trials whose reports are timed
 ASKED = 50  # free slots
@@ -45,12 +52,34 @@ _METRIC = Metric("loss")
 _SPACE = SearchSpace({"x": Float(0, 1)})
 
 
-def costs_ms(name: str, trials: int, reports: int) -> tuple[float, float, float]:
-    """CPU milliseconds of `judge`, on average and at most, and of `next`."""
-    scheduler = _scheduler(name, reports)
-    history = _history(trials, reports)
+@dataclass(frozen=True)
+class Costs:
+    """CPU milliseconds of each call of `judge` and of `next`."""
+
+    judged: Sequence[float]
+    asked: Sequence[float]
+
+
+def costs_ms(name: str, trials: int, reports: int) -> Costs:
+    """What a scheduler costs in a study of so many trials."""
+    scheduler, history = _scheduler(name, reports), _history(trials, reports)
     judged = list(_judged(scheduler, history, reports))
-    return float(np.mean(judged)), max(judged), _asked(scheduler, history, reports)
+    if name not in POPULATIONS:
+        return Costs(judged, list(_asked(scheduler, history, reports)))
+    return Costs(judged, list(_members(name, trials, reports)))
+
+
+def _members(name: str, trials: int, reports: int) -> Iterator[float]:
+    """Each `next` of a population whose trials make about so many reports each.
+
+    A fifth of its members, or a quarter, is replaced after each interval.
+    """
+    interval = max(1, reports // 5)
+    found = replace(POPULATIONS[name], interval=interval)
+    grown_by = Pbt(found.population, interval, found.share)
+    if isinstance(found, AsyncPbt):  # its notes are others
+        return decided(found, found, trials, trials * reports)
+    return decided(found, grown_by, trials, trials * reports)
 
 
 def _scheduler(name: str, reports: int) -> Scheduler:
@@ -112,27 +141,32 @@ def _judged(scheduler: Scheduler, history: History, reports: int) -> Iterator[fl
         ledger.keep(replace(trial, state=State.COMPLETED))
 
 
-def _asked(scheduler: Scheduler, history: History, reports: int) -> float:
-    """On average, each after a report of a running trial."""
+def _asked(scheduler: Scheduler, history: History, reports: int) -> Iterator[float]:
+    """Each after a report of a running trial; the first one warms up."""
     history = replace(history, planned=len(history.trials))
     ledger, rng = history.trials, np.random.default_rng(2)
     assert isinstance(ledger, Ledger)
-    trial, losses, spent_s = Trial(len(ledger), {"x": 0.5}), _losses(rng, reports), 0.0
+    trial, losses = Trial(len(ledger), {"x": 0.5}), _losses(rng, reports)
     for turn in range(ASKED + 1):
         step = min(turn + 1, reports)
         curve = Curve(np.arange(1, step + 1), losses[:step])
         ledger.keep(trial.with_curves({"loss": curve}))
         began_s = time.process_time()
         scheduler.next(history, rng)
-        spent_s += (time.process_time() - began_s) if turn else 0.0
-    return 1e3 * spent_s / ASKED
+        if turn:
+            yield 1e3 * (time.process_time() - began_s)
 
 
-def table(rows: Sequence[tuple[str, float, float, float]]) -> str:
+def table(rows: Mapping[str, Costs]) -> str:
     """The costs as a table in Markdown."""
-    lines = ["| scheduler | `judge`, ms | at most | `next`, ms |", "|---|---|---|---|"]
-    for name, mean, most, asked in rows:
-        lines.append(f"| `{name}` | {mean:.3f} | {most:.2f} | {asked:.2f} |")
+    lines = [
+        "| scheduler | `judge`, ms | at most | `next`, ms | at most |",
+        "|---|---|---|---|---|",
+    ]
+    for name, own in rows.items():
+        judged = f"{np.mean(own.judged):.3f} | {max(own.judged):.2f}"
+        asked = f"{np.mean(own.asked):.2f} | {max(own.asked):.2f}"
+        lines.append(f"| `{name}` | {judged} | {asked} |")
     return "\n".join(lines)
 
 
@@ -144,7 +178,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=NAMES, action="append")
     own = parser.parse_args(words)
     names = own.only or NAMES
-    print(table([(name, *costs_ms(name, own.trials, own.reports)) for name in names]))
+    print(table({name: costs_ms(name, own.trials, own.reports) for name in names}))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from benchmarks import decisions
 
 @pytest.mark.parametrize("name", decisions.NAMES)
 def test_what_a_scheduler_costs_is_measured(name: str) -> None:
-    mean, most, asked = decisions.costs_ms(name, trials=30, reports=9)
+    costs = decisions.costs_ms(name, trials=30, reports=9)
 
-    assert 0 <= mean <= most
-    assert asked >= 0
+    assert len(costs.judged) == 9 * decisions.JUDGED
+    assert costs.asked
 
 
 def test_the_table_has_a_line_for_each_that_was_asked_for(

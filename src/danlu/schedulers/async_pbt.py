@@ -9,7 +9,9 @@ further on has the lower loss for that reason alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from operator import attrgetter
 
 from numpy.random import Generator
@@ -23,6 +25,8 @@ from .population import Population, came_to, lines, loss_at, member_of
 from .rungs import at_rung, full_length, may_start, paused_at_budget
 
 _DEAD = (State.INFEASIBLE, State.FAILED)
+
+Standing = list[tuple[float, Trial]]  # with the loss at a step, best first
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,9 @@ class AsyncPbt(Scheduler):
             number = next(n for n in range(self.population) if n not in latest)
             return Start(min(interval, length), note=_note(number, None))
         behind = sorted(latest.values(), key=lambda own: (own.step, own.number))
+        standing = cache(partial(_standing, history, line_of))  # many are at one step
         every = [
-            (trial, self._parents(history, trial, line_of) if starts else None)
+            (trial, self._parents(trial, latest, standing) if starts else None)
             for trial in behind
         ]
         for trial, parents in every:
@@ -103,7 +108,10 @@ class AsyncPbt(Scheduler):
         return paused_at_budget(trial, history)
 
     def _parents(
-        self, history: History, trial: Trial, line_of: dict[int, list[Trial]]
+        self,
+        trial: Trial,
+        latest: Mapping[int, Trial],
+        standing: Callable[[int], Standing],
     ) -> list[Trial] | None:
         """Whose checkpoint is to replace a member, best first; None if it goes on.
 
@@ -113,16 +121,16 @@ class AsyncPbt(Scheduler):
         if not (dead or _rests(trial)):
             return None
         step = (trial.budget or trial.step) if dead else trial.step
-        ranked = _standing(history, line_of, step)
+        ranked = standing(step)
         least = min(self.population, math.ceil(1 / self.share))
         if not (dead or len(ranked) >= least):
             return None
         count = min(max(1, round(self.share * len(ranked))), max(1, len(ranked) // 2))
         if not dead and all(own is not trial for _, own in ranked[-count:]):
             return None
-        loss = loss_at(history, trial, step)
+        loss = next((value for value, own in ranked if own is trial), math.inf)
         better = [
-            line_of[member_of(own)][-1] for value, own in ranked[:count] if value < loss
+            latest[member_of(own)] for value, own in ranked[:count] if value < loss
         ]
         return [own for own in better if not own.state.ended] or None
 
@@ -149,8 +157,8 @@ def _rests(trial: Trial) -> bool:
 
 
 def _standing(
-    history: History, line_of: dict[int, list[Trial]], step: int
-) -> list[tuple[float, Trial]]:
+    history: History, line_of: Mapping[int, list[Trial]], step: int
+) -> Standing:
     """Who trained each member to `step`, with the loss there, best first.
 
     A trial that died on the way has the loss inf. Members that have not come so far,

@@ -10,9 +10,9 @@ learns by how much the loss fell in each generation under which params, and forg
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 from numpy.random import Generator
@@ -115,33 +115,41 @@ def _chosen(
 
 
 def _gains(history: History, interval: int) -> _Gains:
-    """What every trial gained in every generation that it went through."""
-    rows = [
-        (np.append(_point(history, trial.params), start / interval), gain)
+    """What the latest generations gained, those of all trials."""
+    own = {trial.number: trial for trial in history.trials}
+    starts = sorted(
+        (start, trial.number)
         for trial in history.trials
-        if "member" in trial.scheduler_note and trial.params in history.space
-        for start, gain in _gains_of(history, trial, interval)
-    ]
+        if "member" in trial.scheduler_note
+        for start in _starts(trial, interval)
+    )
+    rows: list[tuple[Array, float]] = []
+    while starts and len(rows) < MOST_GAINS:
+        start, number = starts.pop()
+        gain = _gain(history, own, own[number], start, interval)
+        if math.isfinite(gain) and own[number].params in history.space:
+            point = _point(history, own[number].params)
+            rows.append((np.append(point, start / interval), gain))
     if not rows:
         return _Gains(np.zeros((0, len(history.space) + 1)), np.zeros(0))
-    rows.sort(key=lambda row: float(row[0][-1]))
-    points, gains = zip(*rows[-MOST_GAINS:], strict=True)
+    points, gains = zip(*reversed(rows), strict=True)
     return _Gains(np.array(points), np.array(gains))
 
 
-def _gains_of(
-    history: History, trial: Trial, interval: int
-) -> Iterator[tuple[int, float]]:
-    """The start of each generation of a trial, and by how much the loss fell in it."""
+def _starts(trial: Trial, interval: int) -> range:
+    """The steps at which the generations begin that a trial went through."""
     born = int(trial.scheduler_note["step"])
-    steps = range(born, trial.step + 1, interval)
-    losses = [loss_at(history, trial, step) for step in steps]
-    if trial.parent is not None:
-        parent = next(own for own in history.trials if own.number == trial.parent)
-        losses[:1] = [loss_at(history, parent, born)]
-    for start, (before, after) in zip(steps, pairwise(losses), strict=False):
-        if math.isfinite(before) and math.isfinite(after):
-            yield start, before - after
+    return range(born, trial.step + 1 - interval, interval)
+
+
+def _gain(
+    history: History, own: Mapping[int, Trial], trial: Trial, start: int, interval: int
+) -> float:
+    """By how much the loss fell in a generation; a child begins with its parent's."""
+    is_first = start == int(trial.scheduler_note["step"])
+    parent = own[trial.parent] if is_first and trial.parent is not None else trial
+    after = loss_at(history, trial, start + interval)
+    return loss_at(history, parent, start) - after
 
 
 def _running(history: History, step: int, now: float) -> Array:
@@ -168,7 +176,7 @@ def _highest_bound(X: Array, y: Array, candidates: Array, running: Array) -> int
     2014, GP-BUCB). beta = 0.2 + log(0.4 n) is that of the paper's authors' code.
     """
     y = (y - y.mean()) / (y.std() or 1.0)
-    settings = max(product(LENGTHS, OMEGAS, NOISES), key=lambda s: _evidence(X, y, s))
+    settings = _likeliest(X, y)
     mean, _ = _posterior(X, y, candidates, settings)
     both = np.vstack([X, running])
     _, variance = _posterior(both, np.zeros(len(both)), candidates, settings)
@@ -178,17 +186,34 @@ def _highest_bound(X: Array, y: Array, candidates: Array, running: Array) -> int
 
 def _kernel(left: Array, right: Array, length: float, omega: float) -> Array:
     """The covariances (n, m) of points whose last column is the time."""
+    return _covariances(*_distances(left, right), length, omega)
+
+
+def _distances(left: Array, right: Array) -> tuple[Array, Array]:
+    """How far points are from one another, squared (n, m), and in time (n, m)."""
     squares = ((left[:, None, :-1] - right[None, :, :-1]) ** 2).sum(axis=2)
-    apart = np.abs(left[:, None, -1] - right[None, :, -1])
+    return squares, np.abs(left[:, None, -1] - right[None, :, -1])
+
+
+def _covariances(squares: Array, apart: Array, length: float, omega: float) -> Array:
     near: Array = np.exp(-squares / (2 * length**2)) * (1 - omega) ** (apart / 2)
     return near
 
 
-def _evidence(X: Array, y: Array, settings: tuple[float, float, float]) -> float:
-    """The log marginal likelihood, up to a constant."""
-    length, omega, noise = settings
-    K = _kernel(X, X, length, omega) + noise * np.eye(len(X))
-    L = np.linalg.cholesky(K)
+def _likeliest(X: Array, y: Array) -> tuple[float, float, float]:
+    """The length, omega and noise with the highest evidence."""
+    distances = _distances(X, X)
+
+    def evidence(settings: tuple[float, float, float]) -> float:
+        length, omega, noise = settings
+        return _evidence(_covariances(*distances, length, omega), y, noise)
+
+    return max(product(LENGTHS, OMEGAS, NOISES), key=evidence)
+
+
+def _evidence(K: Array, y: Array, noise: float) -> float:
+    """The log marginal likelihood, up to a constant, with covariances (n, n)."""
+    L = np.linalg.cholesky(K + noise * np.eye(len(K)))
     half = np.linalg.solve(L, y)
     return float(-half @ half / 2 - np.log(np.diag(L)).sum())
 

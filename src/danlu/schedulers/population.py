@@ -142,7 +142,10 @@ def came_to(
     own: Sequence[Trial], step: int, since: Callable[[Trial], int]
 ) -> Trial | None:
     """Who of a line trained its member up to `step`: the last that began before."""
-    return next((trial for trial in reversed(own) if since(trial) < step), None)
+    for trial in reversed(own):
+        if since(trial) < step:
+            return trial
+    return None
 
 
 def member_of(trial: Trial) -> int:
@@ -172,10 +175,11 @@ def loss_at(history: History, trial: Trial, step: int) -> float:
     curve = trial.curves.get(history.metric.name)
     if curve is None or not _came_to(trial, step):
         return math.inf
-    values = curve.until(step).values
-    if not len(values) or not math.isfinite(values[-1]):
+    count = int(curve.steps.searchsorted(step, side="right"))
+    value = float(curve.values[count - 1]) if count else math.nan
+    if not math.isfinite(value):
         return math.inf
-    return float(-values[-1] if history.metric.maximize else values[-1])
+    return -value if history.metric.maximize else value
 
 
 def _line_of(trial: Trial) -> int | None:
