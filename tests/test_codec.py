@@ -187,10 +187,10 @@ def test_a_belief_comes_back(domain: Domain) -> None:
     assert domain == domain_from_json(json.loads(json.dumps(domain_to_json(domain))))
 
 
-def test_constraints_and_earlier_studies_come_back_as_written() -> None:
+def test_what_a_study_must_keep_to_and_its_teachers_come_back_as_written() -> None:
     stated = Study(
         "s", "?", "loss", {"x": Float(0, 1)}, 8,
-        constraints=["ms<=2e1"], learn_from=["first"],
+        constraints=["ms<=2e1"], learn_from=["first"], guards=["size<=baseline"],
     )  # fmt: skip
 
     back = study_from_json(json.loads(json.dumps(study_to_json(stated))))
@@ -202,7 +202,7 @@ def test_constraints_and_earlier_studies_come_back_as_written() -> None:
 def test_a_study_without_them_is_written_as_it_always_was() -> None:
     document = study_to_json(Study("s", "?", "loss", {"x": Float(0, 1)}, 8))
 
-    assert not {"constraints", "learn_from"} & document.keys()
+    assert not {"constraints", "learn_from", "guards"} & document.keys()
     assert {"x": {"float": [0.0, 1.0]}} == document["space"]
 
 

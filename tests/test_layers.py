@@ -22,6 +22,7 @@ LAYERS = {
     "space": 0,
     "trial": 0,
     "constraint": 0,
+    "guard": 0,
     "transfer": 0,
     "ledger": 1,
     "history": 1,
@@ -119,6 +120,9 @@ PROCESS_CALLS = {"fork", "forkpty", "system", "popen", "posix_spawn", "posix_spa
 # Which packages alone may import these.
 HOMES = {
     "torch": {"training", "demo"},
+    "lightning": {"training"},
+    "transformers": {"training"},
+    "accelerate": {"training"},
     "ray": {"executors"},
     "submitit": {"executors"},
     "fsspec": {"checkpoints"},

@@ -484,6 +484,13 @@ def test_a_study_learns_only_from_what_is_there_and_alike(
     assert ["first"] == [own.name for own in project.studies()]
 
 
+def test_a_study_that_exists_keeps_its_guards(project: Project) -> None:
+    project.plan(study(guards=["ms <= baseline"]))
+
+    with pytest.raises(StudyError, match="exists with another guards"):
+        project.plan(study(guards=["ms <= baseline + 9"]))
+
+
 def test_a_study_that_exists_keeps_its_constraints(project: Project) -> None:
     project.plan(study(constraints=["ms <= 20"]))
 

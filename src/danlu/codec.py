@@ -53,6 +53,7 @@ def study_to_json(study: Study) -> dict[str, Any]:
         "scheduler": part_to_json(study.scheduler),
         **_if_any("constraints", [constraint.text for constraint in study.limits]),
         **_if_any("learn_from", list(study.learn_from)),
+        **_if_any("guards", list(study.guards)),
     }
 
 
@@ -63,7 +64,7 @@ def study_from_json(document: Mapping[str, Any]) -> Study:
         StudyError: a field is missing or unknown, or has an impossible value.
     """
     known = {*_PLAIN_FIELDS, "metric", "space", "fixed", "scientific"}
-    known |= {"baseline", "sampler", "scheduler", "constraints", "learn_from"}
+    known |= {"baseline", "sampler", "scheduler", "constraints", "learn_from", "guards"}
     unknown = sorted(set(document) - known)
     if unknown:
         raise StudyError(f"a study has no field {unknown[0]!r}")

@@ -14,6 +14,7 @@ from itertools import chain
 from .constraint import Constraint, parsed
 from .domain import Choice, Domain, Float, Int, Value, plain
 from .errors import StudyError, did_you_mean
+from .guard import limit_of
 from .history import Metric
 from .jsontext import is_writable, shown
 from .samplers.base import Sampler
@@ -38,7 +39,8 @@ class Study:
     `sampler` and `scheduler` are objects or names. A trial that breaks one of the
     `constraints` (such as `latency_ms <= 20`) ends as infeasible. `learn_from` names
     earlier studies of the same project, of the same metric, whose trials samplers may
-    learn from.
+    learn from. `guards` (such as `test_error <= baseline + 0.005`) must be kept by what
+    is adopted: `decide` looks at them.
 
     >>> import danlu
     >>> study = danlu.Study(
@@ -73,6 +75,7 @@ class Study:
     note: str = ""
     constraints: Sequence[Constraint | str] = ()
     learn_from: Sequence[str] = ()
+    guards: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -97,6 +100,7 @@ class Study:
             object.__setattr__(self, "baseline", {**self.fixed, **baseline})
         object.__setattr__(self, "constraints", _constraints(self.constraints))
         object.__setattr__(self, "learn_from", _learn_from(self))
+        object.__setattr__(self, "guards", _guards(self.guards))
 
     @property
     def search_space(self) -> SearchSpace:
@@ -207,6 +211,18 @@ def _constraints(constraints: object) -> tuple[Constraint, ...]:
         if constraint in own[:place]:
             raise StudyError(f"the constraint {str(constraint)!r} stands twice")
     return own
+
+
+def _guards(guards: object) -> tuple[str, ...]:
+    if isinstance(guards, str):
+        raise StudyError(f"guards is a list: write [{guards!r}]")
+    if not isinstance(guards, Sequence):
+        raise StudyError(f"guards is a list, got {shown(guards)}")
+    limits = [limit_of(text) for text in guards]
+    for place, limit in enumerate(limits):
+        if limit in limits[:place]:
+            raise StudyError(f"the guard {guards[place]!r} stands twice")
+    return tuple(guards)
 
 
 def _learn_from(study: Study) -> tuple[str, ...]:

@@ -31,12 +31,17 @@ trials: 5
 """
 
 
+def begin(danlu: Danlu, folder: Path, more: str = "") -> None:
+    """Runs the study, with what its file says besides."""
+    (folder / "study.yaml").write_text(STUDY + more)
+    (folder / "train.sh").write_text(PROGRAM)
+    assert danlu("run", "-q").code == 0
+
+
 @pytest.fixture
 def bowl(tmp_path: Path, danlu: Danlu) -> Path:
     """A folder whose study has a baseline and was run."""
-    (tmp_path / "study.yaml").write_text(STUDY)
-    (tmp_path / "train.sh").write_text(PROGRAM)
-    assert danlu("run", "-q").code == 0
+    begin(danlu, tmp_path)
     return tmp_path
 
 
@@ -163,6 +168,14 @@ def test_a_broken_guard_keeps_the_winner_out(danlu: Danlu, confirmed: Path) -> N
     assert said.out.startswith("REJECT  bowl")
     assert "guard   size <= baseline + 0.1: BROKEN" in said.out
     assert "is no number" in danlu("decide", "--guard", "size <= baseline + x").err
+
+
+def test_a_guard_may_be_stated_with_the_study(danlu: Danlu, tmp_path: Path) -> None:
+    begin(danlu, tmp_path, "guards: size <= baseline + 0.1\n")
+    danlu("confirm", "-q", "--top", 2, "--seeds", 3)
+
+    assert "guard   size <= baseline + 0.1: BROKEN" in danlu("decide").out
+    assert "BROKEN" not in danlu("decide", "--guard", "size <= baseline + 9").out
 
 
 def test_a_person_may_rule_otherwise_and_says_why(

@@ -235,6 +235,18 @@ def test_a_guard_is_kept_or_the_winner_stays_out() -> None:
     assert unknown.ruling is Ruling.REJECT
 
 
+def test_the_guards_of_the_study_hold_unless_others_are_named() -> None:
+    trials = list(runs({0.0: 0.5, 1.0: 0.2}, 5))
+    stated = replace(STUDY, guards=["size <= 0.5"])
+
+    kept = decided(trials, study=stated, terms=Terms(guards=("size <= 2",)))
+
+    assert decided(trials, study=stated).ruling is Ruling.REJECT
+    assert kept.ruling is Ruling.ADOPT
+    assert [own.text for own in kept.guards] == ["size <= 2"]
+    assert decided(trials, study=stated, terms=Terms(guards=())).guards == ()
+
+
 @pytest.mark.parametrize("text", ["size", "size < 3", "size <= baseline * 2", "<= 3"])
 def test_what_is_no_guard_is_refused(text: str) -> None:
     with pytest.raises(StudyError, match=r"guard|constraint"):

@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from danlu.analysis.base import Finding, Level
-from danlu.decide.decision import Decision, Ruling
+from danlu.decide.decision import Decision, Guard, Ruling
 from danlu.domain import Choice, Domain, Float, Int, Value
 from danlu.history import History, Metric
 from danlu.report import Summary, html, summarize, summary_to_json, text, write_html
@@ -280,10 +280,17 @@ def test_evidence_that_is_not_finite_is_valid_json() -> None:
 
 def test_the_decision_stands_in_every_face() -> None:
     decision = Decision(
-        "s", Ruling.ADOPT, reason="trial 1 is better", caveats=("It holds for f=1.",)
+        "s",
+        Ruling.ADOPT,
+        reason="trial 1 is better",
+        guards=(Guard("ms <= 20", 12.0, 20.0, kept=True),),
+        caveats=("It holds for f=1.",),
     )
     summary = replace(made([done(0, 0.4), done(1, 0.3)]), decision=decision)
-    assert "Decision: adopt\n  Trial 1 is better.\n  It holds for f=1." in text(summary)
+    kept = "ms <= 20 is kept: 12, where at most 20 was asked for."
+    said = f"Decision: adopt\n  Trial 1 is better.\n  {kept}\n  It holds for f=1."
+    assert said in text(summary)
+    assert "ms &lt;= 20 is kept" in html(summary)
     assert "It holds for f=1." in html(summary)
     assert summary_to_json(summary)["decision"]["ruling"] == "adopt"
     assert "Train it again" not in text(summary)  # it was

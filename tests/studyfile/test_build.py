@@ -63,6 +63,7 @@ max_steps: 20
 seed: 7
 note: why not
 constraints: [latency_ms <= 20, size_mb <= 5]
+guards: test_error <= baseline + 0.005
 learn_from: first
 slots: 2
 gpus: [0, 1]
@@ -78,6 +79,7 @@ pattern: "loss=(?P<loss>[0-9.]+)"
     assert study.search_space.domains["batch"].belief == Belief(64)
     assert study.search_space.domains["decay"].belief == Belief(0.1, 0.8)
     assert [str(own) for own in study.limits] == ["latency_ms <= 20", "size_mb <= 5"]
+    assert study.guards == ("test_error <= baseline + 0.005",)
     assert study.learn_from == ("first",)
     paths = [dimension.path for dimension in study.search_space.dimensions]
     assert "optimizer=sgd/momentum" in paths
@@ -126,6 +128,7 @@ pattern: "loss=(?P<loss>[0-9.]+)"
             "belief.centre: no such key: did you mean 'center'",
         ),
         ("trials: 8", "constraints: [ms < 3]\ntrials: 8", "line 7: .*'ms < 3'"),
+        ("trials: 8", "guards: [ms < 3]\ntrials: 8", "line 7: guards: .*'ms < 3'"),
         ("trials: 8", "trials: 8\nlearn_from: [digits]", "cannot learn from itself"),
         ("1e-4..1e-1:log", "{float: [0]}", "float needs .low, high."),
         ("1e-4..1e-1:log", "{float: [0, 1], lgo: true}", "did you mean 'log'"),

@@ -83,6 +83,8 @@ def test_every_form_of_a_domain_satisfies_the_schema(domain: object) -> None:
         {"slots": 0},
         {"constraints": ["ms < 3"]},
         {"constraints": [3]},
+        {"guards": ["err <= base"]},
+        {"guards": ["err <= baseline * 2"]},
         {"learn_from": 3},
         {"space": {"x": {"float": [0, 1], "belief": {"confidence": 0.5}}}},
         {"space": {"x": {"float": [0, 1], "belief": {"center": 1, "confidence": 1}}}},
@@ -99,6 +101,8 @@ def test_what_a_study_file_must_not_say_breaks_the_schema(
     "change",
     [
         {"constraints": "latency_ms <= 20"},
+        {"guards": "latency_ms <= 20"},
+        {"guards": ["err<=baseline", "val acc >= baseline - .5", "ms <= baseline+2e1"]},
         {"constraints": ["latency_ms<=2e1", "val acc >= .5"]},
         {"learn_from": ["first"]},
         {"learn_from": "first"},

@@ -31,6 +31,7 @@ FIELDS: list[dict[str, Any]] = [
     {"fixed": {"a b": "yes", "n": 1e-7}, "baseline": {"lr": 0.1}, "seed": 7},
     {"scheduler": Median(min_steps=3), "sampler": "gp", "max_steps": 10},
     {"constraints": ["ms <= 20"], "learn_from": ["other"], "note": "# no comment"},
+    {"guards": ["ms <= 20", "test_err <= baseline + 0.005"]},
     {"scientific": ["lr"], "name": "7"},
 ]
 

@@ -65,6 +65,8 @@ def described(study: Study) -> str:
     lines.append(f"metric  {metric.name}, {direction} is better, at its {metric.at}")
     if study.limits:
         lines.append(f"limits  {', '.join(map(str, study.limits))}")
+    if study.guards:
+        lines.append(f"guards  {', '.join(study.guards)}")
     if study.learn_from:
         lines.append(f"learns  from {', '.join(study.learn_from)}")
     arms = f" in {len(study.arms)} arms" if len(study.arms) > 1 else ""

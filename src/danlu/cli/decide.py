@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option("--complexity", type=float, default=0.0, metavar="X",
               help="What adoption costs, in units of the metric.")  # fmt: skip
 @click.option("--guard", "guards", multiple=True, metavar="TEXT",
-              help="What must hold too: 'test_err <= baseline + 0.005'.")  # fmt: skip
+              help="What must hold too, as 'test_err <= baseline + 0.005', in "
+                   "the place of the study's guards.")  # fmt: skip
 @click.option("--most-seeds", type=click.IntRange(2), default=20, show_default=True,
               metavar="N", help="Give up a gain that needs more seeds.")  # fmt: skip
 @click.option("--adopt", "ruling", flag_value="adopt",
@@ -58,7 +59,7 @@ def decide(
 
     if why and ruling is None:
         raise click.UsageError("--why is the reason of --adopt or --reject: add one")
-    terms = Terms(complexity, guards, most_seeds)
+    terms = Terms(complexity, guards or None, most_seeds)
     with existing(place) as project:
         own = None if ruling is None else Ruling(ruling)
         decision = project.decide(project.study(study), terms, ruling=own, why=why)

@@ -33,6 +33,7 @@ _LISTS = {
     "scientific": "--scientific",
     "constraints": "--constraint",
     "learn_from": "--learn-from",
+    "guards": "--guard",
 }
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -204,6 +205,8 @@ _OPTIONS = (
                  help="What a trial must keep to, as 'latency_ms <= 20'."),
     click.option("--learn-from", multiple=True, metavar="STUDY",
                  help="An earlier study of the project, of the same metric."),
+    click.option("--guard", "guards", multiple=True, metavar="TEXT",
+                 help="What the adopted must keep to: 'test_err <= baseline + 0.005'."),
     click.option("--trials", "-n", type=int, metavar="N",
                  help="Search trials in total, those of earlier runs included."),
     click.option("--max-steps", type=int, metavar="N",

@@ -34,8 +34,9 @@ class Terms:
 
     `complexity` is what its adoption costs, in units of the metric (code to maintain, a
     slower model): the gain must be above it. `guards` are conditions on other metrics,
-    such as `test_error <= baseline + 0.005`. A gain that needs more than `most_seeds`
-    seeds to be shown is given up.
+    such as `test_error <= baseline + 0.005`, in the place of those that the study
+    states; None for these. A gain that needs more than `most_seeds` seeds to be shown
+    is given up.
 
     >>> import danlu
     >>> danlu.Terms(complexity=0.002, guards=("test_error <= baseline",)).most_seeds
@@ -46,7 +47,7 @@ class Terms:
     """
 
     complexity: float = 0.0
-    guards: tuple[str, ...] = ()
+    guards: tuple[str, ...] | None = None
     most_seeds: int = MOST_SEEDS
 
     def __post_init__(self) -> None:
@@ -195,9 +196,10 @@ class _Case:
 
     def _guards(self) -> tuple[Guard, ...]:
         baseline = () if self.reference is None else self.reference.trials
+        own = self.terms.guards
         return tuple(
             guard(text, self.study, self.weight.best.trials, baseline)
-            for text in self.terms.guards
+            for text in (self.study.guards if own is None else own)
         )
 
     def _alone(self, draft: Decision) -> str:

@@ -81,6 +81,7 @@ def extend(
         seed=study.seed + 1,
         constraints=study.limits,
         learn_from=(*study.learn_from, study.name),
+        guards=study.guards,
         note=f"Round 2 of {study.name}, with {factor:.3g} times as many steps.",
     )
     planned = replace(planned, baseline=kept_baseline(best.params, planned))

@@ -84,6 +84,7 @@ def _statement(summary: Summary) -> dict[str, Any]:
         "planned": study.trials,
         "constraints": [str(constraint) for constraint in study.limits],
         "learn_from": list(study.learn_from),
+        "guards": list(study.guards),
         "why": summary.why,
         "fixed": _params(study.fixed),
     }

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ..analysis.isolation import Isolation
 from ..analysis.summary import Row, Summary
-from . import figures, importance, isolation, words
+from . import figures, importance, isolation, ruling, words
 from .curves import Panel, panels
 from .schedule import changing, schedule_plot, schedule_rows
 
@@ -109,6 +109,7 @@ def _template() -> Template:
     )
     page.globals["style"] = Markup((here / "page.css").read_text(encoding="utf-8"))
     page.globals["words"] = words
+    page.globals["ruling"] = ruling
     page.globals["isolation"] = isolation
     page.globals["importance"] = importance
     page.globals["exact"] = exact

@@ -12,7 +12,7 @@ from ..analysis.base import Finding, Level
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
-from . import importance, isolation, words
+from . import importance, isolation, ruling, words
 from .schedule import changing, schedule_rows
 from .words import printable
 
@@ -115,8 +115,10 @@ def _decision(summary: Summary, page: _Page) -> Iterator[str]:
     decision = summary.decision
     if decision is None:
         return
-    yield page.style(page.cut(words.ruling_text(decision)), "bold")
-    yield from page.wrap(words.reason_text(decision), "  ")
+    yield page.style(page.cut(ruling.ruling_text(decision)), "bold")
+    yield from page.wrap(ruling.reason_text(decision), "  ")
+    for guard in decision.guards:
+        yield from page.wrap(ruling.guard_text(guard), "  ")
     for caveat in decision.caveats:
         yield from page.wrap(caveat, "  ")
 

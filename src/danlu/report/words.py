@@ -10,7 +10,6 @@ from ..analysis.agreement import Agreement
 from ..analysis.base import Finding, Level
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
-from ..decide.decision import Decision
 from ..domain import LARGEST, Choice, Domain, Int, Value
 from ..trial import Kind, State
 
@@ -209,28 +208,6 @@ def caveat(summary: Summary) -> str:
         f"Best of {summary.valued:,}, one seed each: selected, so expect it to be "
         "worse when trained again. Train it again on other seeds before you rely on it."
     )
-
-
-def ruling_text(decision: Decision) -> str:
-    """A decision in a few words: `Decision: adopt`, `Decision: 3 more seeds needed`.
-
-    >>> from danlu import Decision, Ruling
-    >>> ruling_text(Decision("digits", Ruling.MORE, missing_seeds=3))
-    'Decision: 3 more seeds needed'
-    """
-    if decision.ruling != "more":
-        return f"Decision: {decision.ruling}"
-    if not decision.missing_seeds:
-        return "Decision: not yet"
-    count = decision.missing_seeds
-    return f"Decision: {count:,} more {'seed' if count == 1 else 'seeds'} needed"
-
-
-def reason_text(decision: Decision) -> str:
-    """Why it was decided so, as a sentence, with the words of who ruled by hand."""
-    said = decision.reason[:1].upper() + decision.reason[1:]
-    by_hand = f" {decision.who}: {decision.why}." if decision.why else ""
-    return f"{said}.{by_hand}" if said else by_hand.strip()
 
 
 def nothing_yet(summary: Summary) -> str:

@@ -59,6 +59,7 @@ def _study(document: Document) -> Study:
         "note": _text(document, "note") if document.get("note") else "",
         "constraints": _names(document, "constraints"),
         "learn_from": _names(document, "learn_from"),
+        "guards": _names(document, "guards"),
     }
     try:
         study = Study(**settings)
@@ -196,8 +197,11 @@ def _check_settings(key: str, name: str, **settings: object) -> None:
             raise StudyError(f"no setting {setting!r} of {name}: {hint}")
 
 
+_LISTED = {"constraint": "constraints", "guard": "guards"}
+
+
 def _key_in(message: str) -> Key:
     """The key that an error is about: one of its first words, where that is a key."""
     words = re.findall(r"\w+", message)[:4]
-    words = ["constraints" if word == "constraint" else word for word in words]
+    words = [_LISTED.get(word, word) for word in words]
     return next(((word,) for word in words if word in KEYS), ())

@@ -11,8 +11,8 @@ from .document import Document, Key
 KEYS = (
     "study", "goal", "command", "function", "metric", "space", "fixed", "scientific",
     "baseline", "trials", "max_steps", "sampler", "scheduler", "seed", "note",
-    "constraints", "learn_from", "slots", "gpus", "gpus_per_trial", "limits", "pattern",
-    "checkpoints", "recipe",
+    "constraints", "learn_from", "guards", "slots", "gpus", "gpus_per_trial", "limits",
+    "pattern", "checkpoints", "recipe",
 )  # fmt: skip
 DEFAULTS: Mapping[str, Any] = {
     "sampler": "auto",

@@ -65,6 +65,7 @@ def _rest(study: Study) -> dict[str, Any]:
         "note": study.note,
         "constraints": [constraint.text for constraint in study.limits],
         "learn_from": list(study.learn_from),
+        "guards": list(study.guards),
     }
     usual = {"sampler": "auto", "scheduler": "full", "seed": 0}
     return {k: v for k, v in said.items() if v not in ({}, [], None, "", usual.get(k))}
