@@ -6,11 +6,15 @@ All ways of one task are run in turn, again and again, in one process and on one
 The lower quartile of their CPU seconds counts, as a ratio to the first: one call of
 torch's for all tensors. The networks are random and as many-layered as real ones: 52
 convolutions with batch norms, and the blocks of a vision transformer.
+
+timm's average is measured too where timm can be imported: in an environment of its own,
+`pip install --no-deps timm torchvision pyyaml huggingface_hub safetensors pillow`.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
 from collections.abc import Callable, Mapping
 from statistics import quantiles
@@ -74,9 +78,29 @@ def averages(model: nn.Module) -> Ways:
     return {
         "lists made once": reference,
         "WeightAverage": lambda: ours.update(BATCH),
+        **_of_timm(model),
         "AveragedModel, lists": lambda: listed.update_parameters(model),
         "AveragedModel, loop": lambda: looped.update_parameters(model),
         "a loop": plain,
+    }
+
+
+def _of_timm(model: nn.Module) -> Ways:
+    """timm's averages, if it is there."""
+    if importlib.util.find_spec("timm") is None:
+        return {}
+    # timm imports torchvision, whose wheel does not load beside torch for CPUs unless
+    # these two of its operators are declared.
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor boxes, Tensor scores, float limit) -> Tensor")
+    from timm.utils import ModelEmaV3
+
+    lists = ModelEmaV3(model, decay=DECAY)
+    loop = ModelEmaV3(model, decay=DECAY, foreach=False)
+    return {
+        "timm's ModelEmaV3, lists": lambda: lists.update(model),
+        "timm's ModelEmaV3, loop": lambda: loop.update(model),
     }
 
 
@@ -161,8 +185,9 @@ def schedulers(groups: int) -> Ways:
     one_cycle = training.one_cycle(0.1, STEPS)
     momentum = training.one_cycle_momentum(one_cycle)
     tracks = training.Tracks(one_cycle, momentum)
+    alone = training.Tracks(one_cycle)
 
-    def our_steps() -> None:
+    def our_steps(tracks: training.Tracks) -> None:
         for step in range(STEPS):
             tracks.set(ours, step)
 
@@ -172,7 +197,11 @@ def schedulers(groups: int) -> Ways:
         for _ in range(STEPS):
             scheduler.step()
 
-    return {"Tracks": our_steps, "OneCycleLR": their_steps}
+    return {
+        "Tracks, rate and momentum": lambda: our_steps(tracks),
+        "Tracks, rate alone": lambda: our_steps(alone),
+        "OneCycleLR": their_steps,
+    }
 
 
 def cpu_s(ways: Ways, rounds: int) -> dict[str, float]:

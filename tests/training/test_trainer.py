@@ -44,6 +44,7 @@ EVERYTHING = {
 PLAIN: Params = {"epochs": 4, "batch_size": 16, "lr": 0.05, "optimizer": "nesterov"}
 CYCLE = {**PLAIN, "schedule": "one_cycle", "momentum_low": 0.8, "layer_lr_factor": 0.5}
 MUON = {**PLAIN, "optimizer": "muon", "precision": "bfloat16", "schedule": "step"}
+HALF = {**PLAIN, "precision": "float16", "clip_norm": 1.0, "accumulation": 2}
 Params = Mapping[str, Any]
 
 
@@ -88,6 +89,11 @@ class Bomb(nn.Module):  # type: ignore[misc]
         if self.training and self.passes > self.at:
             raise Killed
         return x
+
+
+class Louder(nn.Module):  # type: ignore[misc]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 1000
 
 
 def network(params: Params, at: float = math.inf) -> nn.Module:
@@ -139,7 +145,7 @@ def saved(folder: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("at", [1, 6, 14])
-@pytest.mark.parametrize("params", [EVERYTHING, PLAIN, CYCLE, MUON])
+@pytest.mark.parametrize("params", [EVERYTHING, PLAIN, CYCLE, MUON, HALF])
 def test_a_training_cut_off_in_an_epoch_ends_bit_for_bit_as_the_whole_one(
     params: Params, at: int, tmp_path: Path
 ) -> None:
@@ -260,6 +266,7 @@ def test_the_last_update_has_the_last_rate_of_the_schedule(tmp_path: Path) -> No
         {"initialization": "he"},
         {"initialization": "xavier"},
         {"precision": "bfloat16"},
+        {"precision": "float16"},
     ],
     ids=str,
 )
@@ -314,6 +321,40 @@ def test_a_training_that_diverged_reports_no_number(tmp_path: Path) -> None:
     )
 
     assert math.isnan(fitted.curve[0]["val_error"])
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_at_once(tmp_path: Path) -> None:
+    trial = client.LiveTrial({**PLAIN, "epochs": 9}, Silent())
+    trial.folder = tmp_path
+    model = network(PLAIN)
+    inputs, labels = examples(80, 0)
+    fitted = training.fit(
+        trial, lambda _: model, train=(inputs * math.nan, labels), val=examples(40, 1)
+    )
+
+    assert 1 == model[0].passes
+    assert [True] == [all(map(math.isnan, epoch.values())) for epoch in fitted.curve]
+    assert {"epoch": 1, "update": 1} == fitted.findings[0].evidence
+    assert [] == checkpoints.Checkpoints(tmp_path / "checkpoint").steps()
+
+
+def test_an_overflow_under_fp16_is_skipped_and_no_divergence(tmp_path: Path) -> None:
+    params = {**PLAIN, "precision": "float16", "lr": 1e-6, "epochs": 2}
+    trial = client.LiveTrial(params, Silent())
+    trial.folder = tmp_path
+    fitted = training.fit(
+        trial,
+        # The scale of 65536 that a scaler begins with overflows in such gradients.
+        lambda own: nn.Sequential(network(own), Louder()),
+        train=examples(80, 0),
+        val=examples(40, 1),
+    )
+    latest = checkpoints.Checkpoints(tmp_path / "checkpoint").latest()
+    assert latest is not None
+    scale = torch.load(latest.path, weights_only=True)["scaler"]["scale"]
+
+    assert scale < 2.0**16
+    assert [True, True] == [math.isfinite(own["val_loss"]) for own in fitted.curve]
 
 
 def test_a_child_of_population_training_has_settings_of_its_own(tmp_path: Path) -> None:

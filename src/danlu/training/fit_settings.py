@@ -114,7 +114,7 @@ class FitSettings:
                 f"{self.end_share}: make it conditional on {', '.join(_WITH_END)}"
             )
         _check_choice("initialization", self.initialization, ("torch", "he", "xavier"))
-        _check_choice("precision", self.precision, ("float32", "bfloat16"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16", "float16"))
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> FitSettings:

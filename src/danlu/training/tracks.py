@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
 from .schedules import Schedule, ScheduleEnd
@@ -56,8 +57,10 @@ class Tracks:
         momentum = None if self.momentum is None else self.momentum(step)
         decay = None if self.weight_decay is None else self.weight_decay(step)
         groups = optimizer.param_groups
-        if any("lr_factor" not in group for group in groups):
-            _state_lr_factors(groups)
+        for group in groups:  # at each step: faster than `any` of a generator
+            if "lr_factor" not in group:
+                _state_lr_factors(groups)
+                break
         for group in groups:
             _put(group, "lr", lr * group["lr_factor"])
             if momentum is not None:
@@ -180,7 +183,8 @@ def _put_momentum(group: dict[str, Any], value: float) -> None:
 
 def _put(group: dict[str, Any], name: str, value: float) -> None:
     """Writes in place where the value is a tensor: compiled steps are not rebuilt."""
-    if isinstance(group.get(name), torch.Tensor):
-        group[name].fill_(value)
+    held = group.get(name)
+    if isinstance(held, Tensor):
+        held.fill_(value)
     else:
         group[name] = value

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim import Optimizer
 
 from ..checkpoints import Checkpoints
 from ..client import LiveTrial
@@ -31,31 +30,21 @@ from .augmentation import erased, flipped, mixed_up, noisy, shifted, smoothed
 from .averaging import WeightAverage
 from .balanced import Oversampled, class_weights
 from .clipping import check_clipping
-from .drop_path import DropPath, drop_path_rates
 from .finding import Finding
 from .fit_settings import FitSettings, tracks_of
+from .fit_setup import Labeled, Params, optimizer_of, prepared, scaler_of, share_of
 from .gradient_monitor import GradientMonitor
-from .groups import layer_groups, uncovered
-from .initialization import initialize_he, initialize_xavier
 from .live_curves import write_curves
 from .norm_statistics import reestimate_norms
-from .optimizers import build_optimizer
 from .schedule_audit import audit
 from .stepping import take_step
 from .stopping import EarlyStopping, best_step
 from .subsets import stratified_subset
 from .unwrapping import unwrapped
 
-Params = Mapping[str, Any]
-Labeled = tuple[Tensor, Tensor]  # inputs (n, ...) and labels (n,)
-
 PICTURE = "curves.svg"
 EVALUATED = 1024  # examples at once, so that a large validation set fits into memory
-_INITIALIZATIONS: Mapping[str, Callable[[nn.Module], object]] = {
-    "torch": lambda model: None,  # as the layers were made
-    "he": initialize_he,
-    "xavier": initialize_xavier,
-}
+WIDTHS = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # of autocast
 
 
 @dataclass(frozen=True)
@@ -127,8 +116,11 @@ def fit(
         going = not run.restored() or run.goes_on()
         while going and run.epoch < settings.epochs:
             loss = run.train()
-            run.measure(loss)
-            run.save()
+            if math.isfinite(loss):
+                run.measure(loss)
+                run.save()
+            else:
+                run.give_up(loss)
             going = run.goes_on()
         return run.fitted()
 
@@ -145,17 +137,18 @@ class _Run:
         val: Labeled,
     ) -> None:
         self.trial, self.settings = trial, settings
-        self.train_set, self.val_set = _share_of(train, settings.data_share), val
+        self.train_set, self.val_set = share_of(train, settings.data_share), val
         sample = stratified_subset(self.train_set[1], min(len(val[1]), self.size))
         self.train_sample = tuple(part[sample] for part in self.train_set)
         self.batch_size = min(settings.batch_size, self.size)
         self.steps = self.size // self.batch_size  # of an epoch: a smaller rest is left
         _seed(trial.seed, 0)
-        self.model = _prepared(build(trial.params), settings)
+        self.model = prepared(build(trial.params), settings)
         self.device = next(self.model.parameters()).device
         self.classes = self._scores(val[0][:2]).shape[1]
-        self.optimizer = _optimizer(self.model, trial.params, settings)
+        self.optimizer = optimizer_of(self.model, trial.params, settings)
         self.tracks = tracks_of(settings, self.optimizer, self.steps)
+        self.scaler = scaler_of(settings, self.device)
         self.monitor = GradientMonitor(self.model)
         self.average: WeightAverage | None = None
         if settings.ema_half_life:
@@ -167,7 +160,8 @@ class _Run:
             trial.checkpoints_at or trial.checkpoint, keep_best=settings.keep_best
         )
         self.curve: list[dict[str, float]] = []
-        self.ended = False  # by early stopping
+        self.ended = False  # by early stopping, or because it diverged
+        self.faults: list[Finding] = []
 
     @property
     def size(self) -> int:
@@ -180,13 +174,20 @@ class _Run:
         return len(self.curve)
 
     def train(self) -> float:
-        """One epoch; the mean of what was minimized."""
+        """One epoch; the mean of what was minimized.
+
+        A loss that is not a number ends the epoch at once, and is returned.
+        """
         _seed(self.trial.seed, self.epoch + 1)
         self.model.train()
         total = 0.0
         for at, places in enumerate(self._batches()):
             self.tracks.set(self.optimizer, self.epoch * self.steps + at)
-            total += self._update(places)
+            loss = self._update(places)
+            if not math.isfinite(loss):
+                self.faults.append(_diverged(loss, self.epoch + 1, at + 1))
+                return loss
+            total += loss
         return total / self.steps
 
     def _batches(self) -> Iterator[Tensor]:
@@ -206,11 +207,13 @@ class _Run:
         inputs, shares = self._augmented(places)
         parts = [part.chunk(settings.accumulation) for part in (inputs, shares)]
         self.optimizer.zero_grad()
-        loss = accumulate(list(zip(*parts, strict=True)), self._loss)
+        batch = list(zip(*parts, strict=True))
+        loss = accumulate(batch, self._loss, scaler=self.scaler)
         take_step(
             self.optimizer,
             clip_norm=settings.clip_norm,
             clip_value=settings.clip_value,
+            scaler=self.scaler,
             monitor=self.monitor,
         )
         if self.average is not None:
@@ -239,8 +242,8 @@ class _Run:
         return functional.cross_entropy(self._forward(inputs), shares)
 
     def _forward(self, inputs: Tensor) -> Tensor:
-        narrow = self.settings.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=narrow):
+        width = WIDTHS.get(self.settings.precision)
+        with torch.autocast(self.device.type, width, enabled=width is not None):
             scores = self.model(inputs)
         return scores.float()
 
@@ -252,12 +255,23 @@ class _Run:
             val_loss, val_error = self._measured(*self.val_set)
         metrics = {"val_loss": val_loss, "train_loss": train_loss, "loss": loss}
         metrics |= {"val_error": val_error, "train_error": train_error}
-        self.curve.append(metrics)
-        write_curves(
-            self.trial.folder / PICTURE, self.curve, epochs=self.settings.epochs
-        )
+        self._put(metrics)
         if self.stopping is not None:
             self.ended = self.stopping.update(val_loss)
+
+    def give_up(self, loss: float) -> None:
+        """Ends a training that diverged: no metric of this epoch is a number.
+
+        It is not saved, so that the last checkpoint is of weights that were in order.
+        """
+        names = ("val_loss", "train_loss", "loss", "val_error", "train_error")
+        self._put(dict.fromkeys(names, math.nan) | {"loss": loss})
+        self.ended = True
+
+    def _put(self, metrics: dict[str, float]) -> None:
+        self.curve.append(metrics)
+        picture = self.trial.folder / PICTURE
+        write_curves(picture, self.curve, epochs=self.settings.epochs)
 
     def _measured(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Mean loss and share of wrong answers; nan where a score is not a number."""
@@ -289,6 +303,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "stopping": None if self.stopping is None else self.stopping.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "curve": self.curve,
             "ended": self.ended,
         }
@@ -317,6 +332,8 @@ class _Run:
             self.average.load_state_dict(state["average"] | half_life)
         if self.stopping is not None and state["stopping"] is not None:
             self.stopping.load_state_dict(state["stopping"])
+        if self.scaler is not None and state["scaler"] is not None:
+            self.scaler.load_state_dict(state["scaler"])
         self.curve, self.ended = state["curve"], state["ended"]
         return True
 
@@ -332,58 +349,21 @@ class _Run:
         limit = self.settings.clip_norm
         clipping = [] if limit is None else [check_clipping(self.monitor.norms, limit)]
         steps = self.settings.epochs * self.steps
-        found = [*audit(self.tracks.lr, steps), *self.monitor.findings(), *clipping]
+        found = [*self.faults, *audit(self.tracks.lr, steps)]
+        found += [*self.monitor.findings(), *clipping]
         worth = tuple(finding for finding in found if finding.level != "ok")
         return Fitted(self.model.eval(), tuple(self.curve), worth)
 
 
-def _share_of(examples: Labeled, share: float) -> Labeled:
-    """A share of the examples, with the classes as they are in all of them."""
-    inputs, labels = examples
-    if len(inputs) != len(labels) or len(labels) < 2:
-        raise ValueError(
-            "fit needs as many inputs as labels, and at least 2, got "
-            f"{len(inputs)} inputs and {len(labels)} labels"
-        )
-    if share == 1:
-        return examples
-    kept = stratified_subset(labels, max(2, round(share * len(labels))))
-    return inputs[kept], labels[kept]
-
-
-def _prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
-    """The model with its initialization, and the rates of its drop paths."""
-    _INITIALIZATIONS[settings.initialization](model)
-    drops = [inner for inner in model.modules() if isinstance(inner, DropPath)]
-    if settings.drop_path and not drops:
-        raise ValueError(
-            f"params have drop_path={settings.drop_path}, and the model has no "
-            "`training.DropPath`: put one on each residual branch"
-        )
-    if settings.drop_path:
-        rates = drop_path_rates(len(drops), settings.drop_path)
-        for drop, rate in zip(drops, rates, strict=True):
-            drop.rate = rate
-    return model
-
-
-def _optimizer(model: nn.Module, params: Params, settings: FitSettings) -> Optimizer:
-    """The optimizer of the params, with smaller rates for earlier layers if asked."""
-    if settings.layer_lr_factor == 1:
-        return build_optimizer(model, params)
-    layers = [inner for inner in model.children() if _is_trained(inner)]
-    groups = layer_groups(layers, factor=settings.layer_lr_factor)
-    forgotten = uncovered(model, groups)
-    if forgotten:
-        raise ValueError(
-            f"layer_lr_factor={settings.layer_lr_factor} takes the children of the "
-            f"model as its layers, and {forgotten} are in none of them"
-        )
-    return build_optimizer(groups, params)
-
-
-def _is_trained(layer: nn.Module) -> bool:
-    return any(parameter.requires_grad for parameter in layer.parameters())
+def _diverged(loss: float, epoch: int, update: int) -> Finding:
+    return Finding(
+        "divergence",
+        "warning",
+        f"The loss is {loss} at update {update} of epoch {epoch}: the training ended.",
+        "Lower the learning rate, warm up or clip; in the first updates, look for "
+        "inputs that are not numbers.",
+        {"epoch": epoch, "update": update},
+    )
 
 
 def _settings_of(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""What `fit` builds of its settings: examples, a model, an optimizer, a scaler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .drop_path import DropPath, drop_path_rates
+from .fit_settings import FitSettings
+from .groups import layer_groups, uncovered
+from .initialization import initialize_he, initialize_xavier
+from .optimizers import build_optimizer
+from .subsets import stratified_subset
+
+Params = Mapping[str, Any]
+Labeled = tuple[Tensor, Tensor]  # inputs (n, ...) and labels (n,)
+
+_INITIALIZATIONS: Mapping[str, Callable[[nn.Module], object]] = {
+    "torch": lambda model: None,  # as the layers were made
+    "he": initialize_he,
+    "xavier": initialize_xavier,
+}
+
+
+def share_of(examples: Labeled, share: float) -> Labeled:
+    """A share of the examples, with the classes as they are in all of them.
+
+    >>> X, y = share_of((torch.zeros(8, 2), torch.tensor([0, 1] * 4)), 0.5)
+    >>> sorted(y.tolist())
+    [0, 0, 1, 1]
+
+    Raises:
+        ValueError: inputs and labels do not belong together, or are too few.
+    """
+    inputs, labels = examples
+    if len(inputs) != len(labels) or len(labels) < 2:
+        raise ValueError(
+            "fit needs as many inputs as labels, and at least 2, got "
+            f"{len(inputs)} inputs and {len(labels)} labels"
+        )
+    if share == 1:
+        return examples
+    kept = stratified_subset(labels, max(2, round(share * len(labels))))
+    return inputs[kept], labels[kept]
+
+
+def prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
+    """The model with its initialization, and the rates of its drop paths.
+
+    >>> prepared(nn.Linear(2, 2), FitSettings(epochs=1, lr=0.1))
+    Linear(in_features=2, out_features=2, bias=True)
+
+    Raises:
+        ValueError: there is a rate of drop paths and the model has none.
+    """
+    _INITIALIZATIONS[settings.initialization](model)
+    drops = [inner for inner in model.modules() if isinstance(inner, DropPath)]
+    if settings.drop_path and not drops:
+        raise ValueError(
+            f"params have drop_path={settings.drop_path}, and the model has no "
+            "`training.DropPath`: put one on each residual branch"
+        )
+    if settings.drop_path:
+        rates = drop_path_rates(len(drops), settings.drop_path)
+        for drop, rate in zip(drops, rates, strict=True):
+            drop.rate = rate
+    return model
+
+
+def optimizer_of(model: nn.Module, params: Params, settings: FitSettings) -> Optimizer:
+    """The optimizer of the params, with smaller rates for earlier layers if asked.
+
+    >>> params = {"epochs": 1, "lr": 0.1, "optimizer": "sgd"}
+    >>> optimizer = optimizer_of(nn.Linear(2, 2), params, FitSettings.of(params))
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
+
+    Raises:
+        ValueError: params do not go together, or a parameter is in no layer.
+    """
+    if settings.layer_lr_factor == 1:
+        return build_optimizer(model, params)
+    layers = [inner for inner in model.children() if _is_trained(inner)]
+    groups = layer_groups(layers, factor=settings.layer_lr_factor)
+    forgotten = uncovered(model, groups)
+    if forgotten:
+        raise ValueError(
+            f"layer_lr_factor={settings.layer_lr_factor} takes the children of the "
+            f"model as its layers, and {forgotten} are in none of them"
+        )
+    return build_optimizer(groups, params)
+
+
+def scaler_of(settings: FitSettings, device: torch.device) -> Any:
+    """What scales the loss so that gradients of 16 bits do not underflow, or None.
+
+    >>> scaler_of(FitSettings(epochs=1, lr=0.1), torch.device("cpu")) is None
+    True
+
+    Raises:
+        ValueError: this torch is too old for it.
+    """
+    if settings.precision != "float16":
+        return None
+    if not hasattr(torch.amp, "GradScaler"):
+        raise ValueError(
+            f"precision='float16' needs torch 2.3 or later, this is {torch.__version__}"
+        )
+    return torch.amp.GradScaler(device.type)
+
+
+def _is_trained(layer: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in layer.parameters())
