@@ -52,6 +52,7 @@ LAYERS = {
     "analysis.compared": 2,
     "analysis.splits": 1,
     "analysis.groups": 2,
+    "analysis.held": 2,
     "analysis.schedule": 2,
     "analysis.sentence": 2,
     "schedulers.rungs": 1,  # what is common to those that promote from rung to rung

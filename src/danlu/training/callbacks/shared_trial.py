@@ -1,0 +1,164 @@
+"""One trial in several processes: the first one speaks with danlu, all do as it says.
+
+Processes that decide on their own, each by its own look at a file, leave the loop at
+different steps and wait for each other without end. So every answer is that of rank 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from torch import distributed
+
+from ... import client
+from ...checkpoints import Saved
+from ...client import LiveTrial
+
+Unit = Literal["epoch", "step"]
+T = TypeVar("T")
+
+
+class SharedTrial:
+    """A trial for all processes that train it; every method is called by all of them.
+
+    `trial` is `client.current()` if not given, found when it is first needed, so that
+    this object can be sent to another process.
+
+    >>> from danlu import client
+    >>> from danlu.training.callbacks import SharedTrial
+    >>> shared = SharedTrial(client.current({"lr": 0.1}))
+    >>> shared.rank, shared.report(1, {"val_loss": 0.5})
+    step=1 val_loss=0.5
+    (0, True)
+    """
+
+    def __init__(self, trial: LiveTrial | None = None) -> None:
+        self._given = trial
+
+    @cached_property
+    def trial(self) -> LiveTrial:
+        """The trial."""
+        return client.current() if self._given is None else self._given
+
+    @property
+    def rank(self) -> int:
+        """The number of this process, 0 where it is alone."""
+        return distributed.get_rank() if _is_distributed() else 0
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Whether training goes on, for all processes alike.
+
+        Raises:
+            ValueError: the study's metric is not among the metrics.
+        """
+        missing = self.trial.metric and self.trial.metric not in metrics
+        if missing:
+            raise ValueError(
+                f"the study is about {self.trial.metric!r}, and at step {step} there "
+                f"are {sorted(metrics)}: log it under that name, or let the study be "
+                "about one of these"
+            )
+        return self.by_first(lambda: self.trial.report(step, **metrics))
+
+    def save(self, step: int, write: Callable[[Path], object]) -> None:
+        """Saves a checkpoint that all processes write: `write(path)` runs in each.
+
+        The path is one on the disk of rank 0.
+        """
+        if self.rank != 0:
+            write(self._hear())
+            return
+        told = False
+
+        def written(path: Path) -> object:
+            nonlocal told
+            told = True
+            self._tell(path)
+            return write(path)
+
+        try:
+            self.trial.checkpoints.save(step, written)
+        except Exception as error:
+            if not told:  # the others wait for the path
+                self._tell(_Failure.of(error))
+            raise
+
+    def latest(self) -> Saved | None:
+        """The checkpoint to go on from; found by each process on its own.
+
+        It may be asked for before the processes know of each other, as long as none
+        of them saves.
+        """
+        return self.trial.checkpoints.latest()
+
+    def wait(self) -> None:
+        """Returns once all processes are here."""
+        if _is_distributed():
+            distributed.barrier()
+
+    def by_first(self, work: Callable[[], T]) -> T:
+        """What `work` gives in the first process; its error there is an error in all.
+
+        >>> SharedTrial().by_first(lambda: 2)
+        2
+        """
+        if self.rank != 0:
+            heard: T = self._hear()
+            return heard
+        try:
+            answer = work()
+        except Exception as error:
+            self._tell(_Failure.of(error))
+            raise
+        self._tell(answer)
+        return answer
+
+    def _tell(self, answer: object) -> None:
+        if _is_distributed():
+            distributed.broadcast_object_list([answer], src=0)
+
+    def _hear(self) -> Any:
+        heard: list[Any] = [None]
+        distributed.broadcast_object_list(heard, src=0)
+        if isinstance(heard[0], _Failure):
+            raise RuntimeError(f"the first process of the trial failed: {heard[0]}")
+        return heard[0]
+
+
+class _Failure(str):
+    """What an error in the first process said."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, error: Exception) -> _Failure:
+        return cls(f"{type(error).__name__}: {error}")
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the metrics that are single numbers.
+
+    >>> import torch
+    >>> numbers({"loss": torch.tensor(0.5), "name": "a", "each": torch.ones(2)})
+    {'loss': 0.5}
+    """
+    found = {}
+    for name, value in metrics.items():
+        item = getattr(value, "item", None)
+        if item is not None and getattr(value, "size", None) is not None:
+            value = item() if _count(value) == 1 else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found[name] = float(value)
+    return found
+
+
+def _count(value: Any) -> int:
+    """How many elements a tensor or an array has."""
+    return int(value.numel() if hasattr(value, "numel") else value.size)
+
+
+def _is_distributed() -> bool:
+    return bool(distributed.is_available() and distributed.is_initialized())

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from tests.training.callbacks.trials import Kept, trial_in
+
+lightning = pytest.importorskip("lightning")
+
+from danlu.training.callbacks import LightningCallback  # noqa: E402
+
+# How many cores there are is not what is tested; Lightning 2.6 asks torch for a name
+# that 2.13 gives with a warning.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
+]
+
+INPUTS = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+EXAMPLES = TensorDataset(INPUTS, (INPUTS[:, 0] > 0).long())
+
+
+class Net(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    """With all that a resume may forget: dropout, statistics, momentum, schedules."""
+
+    def __init__(self, *, detached: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.first = nn.Linear(4, 8)
+        self.rest = nn.Sequential(
+            nn.Dropout(0.3), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2)
+        )
+        self.detached = detached
+
+    def training_step(self, batch: Any, place: int) -> Tensor:
+        loss = self.loss(batch)
+        self.log("loss", loss, on_epoch=True, on_step=False)
+        return loss
+
+    def validation_step(self, batch: Any, place: int) -> None:
+        self.log("val_loss", self.loss(batch))
+
+    def loss(self, batch: Any) -> Tensor:
+        hidden = self.first(batch[0])
+        if self.detached:
+            hidden = hidden.detach()
+        return functional.cross_entropy(self.rest(hidden), batch[1])
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+        # A loss that falls counts as a plateau here, so that it acts at once.
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", patience=0
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"},
+        }
+
+
+def fit(
+    folder: Path,
+    channel: Kept,
+    *,
+    budget: int | None = None,
+    metric: str = "val_loss",
+    resume: bool = True,
+    model: Net | None = None,
+    watch: bool = False,
+    **settings: Any,
+) -> tuple[Any, Tensor, Any]:
+    """The trainer, all numbers of the model that it trained, and the callback."""
+    trial = trial_in(folder, channel, metric=metric, budget=budget)
+    callback = LightningCallback(trial)
+    if watch:
+        callback.watch()
+    trainer = lightning.Trainer(
+        **{"max_epochs": 4, **settings},
+        callbacks=[callback],
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    model = Net() if model is None else model
+    trainer.fit(
+        model,
+        DataLoader(EXAMPLES, 16, shuffle=True),
+        DataLoader(EXAMPLES, 50),
+        ckpt_path=callback.ckpt_path if resume else None,
+    )
+    held = [*model.parameters(), *model.buffers()]
+    return trainer, torch.cat([own.detach().flatten() for own in held]), callback
+
+
+def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, parts = Kept(), Kept()
+    _, expected, _ = fit(tmp_path / "whole", whole)
+
+    for budget in (1, 3, None):
+        _, got, _ = fit(tmp_path / "parts", parts, budget=budget)
+
+    assert torch.equal(expected, got)
+    assert dict(whole.sent) == dict(parts.sent)
+    assert [1, 1, 2, 3, 3, 4] == parts.steps
+
+
+def test_metrics_of_training_and_of_validation_are_reported(tmp_path: Path) -> None:
+    channel = Kept()
+
+    fit(tmp_path, channel, max_epochs=1)
+
+    assert {"loss", "val_loss"} == set(channel.sent[0][1])
+
+
+def test_what_was_saved_and_not_reported_is_reported_and_not_trained_again(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(OSError, match="disk is full"):
+        fit(tmp_path, Kept(break_at=2))
+
+    again = Kept()
+    trainer, _, _ = fit(tmp_path, again, budget=2)
+
+    assert [2] == again.steps
+    assert 2 * 7 == trainer.global_step
+
+
+def test_danlu_stops_a_trial_whatever_its_fewest_epochs(tmp_path: Path) -> None:
+    channel = Kept(stop_at=2)
+
+    fit(tmp_path, channel, min_epochs=4)
+
+    assert [1, 2] == channel.steps
+
+
+def test_a_metric_that_nobody_logged_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"about 'val_acc'.*'val_loss'"):
+        fit(tmp_path, Kept(), metric="val_acc")
+
+
+def test_a_checkpoint_that_was_not_given_to_the_trainer_is_an_error(
+    tmp_path: Path,
+) -> None:
+    fit(tmp_path, Kept(), budget=1)
+
+    with pytest.raises(ValueError, match="ckpt_path=callback"):
+        fit(tmp_path, Kept(), resume=False)
+
+
+def test_epochs_without_a_validation_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"check_val_every_n_epoch=1.*got 2"):
+        fit(tmp_path, Kept(), check_val_every_n_epoch=2)
+
+
+def test_a_layer_that_no_gradient_reaches_is_found(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = Net(detached=True)
+
+    _, _, callback = fit(tmp_path, Kept(), model=model, watch=True, max_epochs=7)
+
+    assert "No gradient reaches first.weight" in callback.findings()[0].message
+    assert "warning: No gradient reaches first.weight" in capfd.readouterr().err
