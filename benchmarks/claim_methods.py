@@ -93,6 +93,32 @@ class Method:
         return float(own[f"{part}_{self.trainings.tasks[self.task].metric}"])
 
 
+@dataclass(frozen=True)
+class Race:
+    """How many updates a training takes to the target, its rate tuned for that."""
+
+    trainings: Trainings
+    task: str
+    params: Params
+    axis: Axis
+    target: float
+
+    def best(self) -> Params:
+        def score(cell: Params) -> float:
+            return float(np.mean(self.logs(cell, TUNING)))
+
+        return tuned(score, [self.axis])[0]
+
+    def logs(self, cell: Params, seeds: Seeds) -> list[float]:
+        """The logarithms of the updates; never there counts as one more than all."""
+        asked = {**self.params, **cell}
+        found = [
+            self.trainings.reached(self.task, asked, seed, self.target)["reached"]
+            for seed in seeds
+        ]
+        return [math.log(own or asked["updates"] + 1) for own in found]
+
+
 def one_by_one(scores: Mapping[Any, float]) -> float:
     """What is lost on a grid by tuning the rate first and the decay afterward.
 

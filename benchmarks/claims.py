@@ -23,19 +23,18 @@ from pathlib import Path
 import numpy as np
 
 from .claim_methods import (
-    TUNING,
     Axis,
     Method,
+    Race,
     factor_cell,
     gap_cell,
     gaps,
     mean_cell,
     one_by_one,
     table,
-    tuned,
     verdict,
 )
-from .claim_tasks import Params, Seeds, Trainings, claim_tasks
+from .claim_tasks import Seeds, Trainings, claim_tasks
 
 EQUAL = 0.05  # of an error: what counts as the same accuracy
 
@@ -91,7 +90,27 @@ def _cycles(trainings: Trainings, task: str, full: int, seeds: Seeds) -> str:
         rows.append([*row[:3], mean_cell(own), *row[3:]])
     heads = ["schedule", "length", "lr", "test error", "more than constant, full"]
     heads += ["as good", "more than step, full", "as good"]
-    return table(f"{task}, full length {full} updates", heads, rows)
+    first = table(f"{task}, full length {full} updates", heads, rows)
+    return f"{first}\n{_at_equal_length(task, full, ends)}"
+
+
+def _at_equal_length(
+    task: str, full: int, ends: Mapping[tuple[str, str], Sequence[float]]
+) -> str:
+    """What one-cycle has more than the others that were trained for as long."""
+    others = [name for name in SCHEDULES if name != "one_cycle"]
+    rows = [
+        [
+            share,
+            *(
+                gap_cell(gaps(ends["one_cycle", share], ends[name, share]))
+                for name in others
+            ),
+        ]
+        for share in SHARES
+    ]
+    title = f"{task}, of {full} updates: one_cycle at the same length"
+    return table(title, ["length", *(f"more than {name}" for name in others)], rows)
 
 
 # Weight decay: the same number of cells for each rule, a factor of ten apart.
@@ -275,7 +294,11 @@ def _batches(trainings: Trainings, task: str, momentum: float, seeds: Seeds) -> 
         guess = (1 - momentum) * 0.1 * min(size, 256) / 16
         guesses = tuple(float(f"{guess * factor:.3g}") for factor in (0.5, 1, 2))
         race = Race(
-            trainings, task, {**fixed, "updates": updates}, Axis("lr", guesses, 2.0)
+            trainings,
+            task,
+            {**fixed, "updates": updates},
+            Axis("lr", guesses, 2.0),
+            TARGET,
         )
         rate = race.best()
         own = race.logs(rate, seeds)
@@ -286,32 +309,6 @@ def _batches(trainings: Trainings, task: str, momentum: float, seeds: Seeds) -> 
         before = own
     heads = ["batch", "lr", "updates to the target", "examples", "saved by doubling"]
     return table(f"{task}, momentum {momentum:g}", heads, rows)
-
-
-@dataclass(frozen=True)
-class Race:
-    """How many updates a training takes to the target, its rate tuned for that."""
-
-    trainings: Trainings
-    task: str
-    params: Params
-    axis: Axis
-
-    def best(self) -> Params:
-        return tuned(lambda cell: float(np.mean(self.logs(cell, TUNING))), [self.axis])[
-            0
-        ]
-
-    def logs(self, cell: Params, seeds: Seeds) -> list[float]:
-        """The logarithms of the updates; never there counts as one more than all."""
-        asked = {**self.params, **cell}
-        return [
-            math.log(
-                self.trainings.reached(self.task, asked, seed, TARGET)["reached"]
-                or asked["updates"] + 1
-            )
-            for seed in seeds
-        ]
 
 
 CLAIMS: Mapping[str, Claim] = {
@@ -361,6 +358,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CLAIMS))
     parser.add_argument("--data", type=Path, help="the folder of the data sets")
+    parser.add_argument("--task", action="append", help="only these tasks")
     parser.add_argument("--seeds", default="0-4", help="FIRST-LAST")
     parser.add_argument("--results", type=Path, default=Path("claims.jsonl"))
     given = parser.parse_args(words)
@@ -375,7 +373,9 @@ def main(words: Sequence[str] | None = None) -> None:
     given = _arguments(words)
     first, _, last = given.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
-    trainings = Trainings(claim_tasks(given.data), given.results)
+    tasks = claim_tasks(given.data)
+    chosen = {name: tasks[name] for name in given.task or tasks if name in tasks}
+    trainings = Trainings(chosen, given.results)
     for name in given.names or CLAIMS:
         claim = CLAIMS[name]
         print(f"## {name}\n\n{claim.source}\n\nExpected: {claim.expected}\n")

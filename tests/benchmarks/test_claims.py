@@ -13,6 +13,7 @@ from benchmarks import claims
 from benchmarks.claim_methods import (
     Axis,
     Method,
+    Race,
     factor_cell,
     gaps,
     interval,
@@ -210,3 +211,24 @@ def test_an_unknown_claim_is_an_error(capsys: pytest.CaptureFixture[str]) -> Non
         claims.main(["faster"])
 
     assert "one_cycle" in capsys.readouterr().err
+
+
+def test_a_race_finds_the_rate_that_is_first_at_the_target(
+    trainings: Trainings,
+) -> None:
+    race = Race(
+        trainings, "blobs", {**SGD, "updates": 50}, Axis("lr", (0.01, 0.1), 10.0), 0.15
+    )
+
+    best = race.best()
+
+    slow = race.logs({"lr": 1e-9}, [0])
+    assert slow == [math.log(51)]
+    assert race.logs(best, [0])[0] < race.logs({"lr": 0.01}, [0])[0]
+
+
+def test_one_cycle_is_also_compared_at_equal_length(trainings: Trainings) -> None:
+    text = claims._cycles(trainings, "blobs", 20, [0, 1])
+
+    _, _, after = text.partition("at the same length")
+    assert "| 1/5 |" in after
