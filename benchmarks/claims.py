@@ -279,7 +279,7 @@ TARGET = 0.2  # validation error: a linear model of the pixels has about that
 
 def batch(trainings: Trainings, seeds: Seeds) -> Iterator[str]:
     for task in present(trainings, "wide"):
-        for momentum in (0.0, 0.9):
+        for momentum in (0.9, 0.0):
             yield _batches(trainings, task, momentum, seeds)
 
 
