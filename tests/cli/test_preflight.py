@@ -53,6 +53,7 @@ def test_a_sound_program_gets_a_study(program: Path, tmp_path: Path) -> None:
     study = yaml.safe_load(file.read_text("utf-8"))
     assert {"lr", "one_minus_beta1"} == set(study["space"])
     assert 12 == study["trials"]
+    assert 10 < study["max_steps"] < 1000
 
 
 def test_the_study_can_be_read(program: Path, tmp_path: Path) -> None:
@@ -65,6 +66,18 @@ def test_the_study_can_be_read(program: Path, tmp_path: Path) -> None:
 
     assert 30 == study.trials
     assert {"lr", "one_minus_beta1", "eps"} == set(baseline)
+
+
+def test_steps_and_a_picture_are_asked_for(
+    program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "rates.svg"
+
+    assert DONE == code(f"{program}:probe", "--steps", "200", "--picture", str(picture))
+    said = capsys.readouterr().out
+    assert "steps: A constant rate of " in said
+    assert " updates." in said
+    assert picture.read_text("utf-8").startswith("<svg")
 
 
 def test_a_fault_is_an_exit_code(

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from danlu.training.rate_range import RateRange
+from danlu.training.steps import Steps
 from danlu.training.study_plan import study_plan
 from danlu.training.trial_runs import Stability, TrialRun
 from tests.training.planted_bugs import healthy, language
@@ -42,6 +43,23 @@ def test_every_number_has_its_reason() -> None:
     assert {f"space.{name}" for name in space} <= set(plan.reasons)
     assert set(plan.training) <= set(plan.reasons)
     assert 10 == plan.training["warmup_steps"]
+
+
+def test_the_steps_are_the_length_of_a_training_with_their_reason() -> None:
+    steps = Steps("ok", "A constant rate of 0.02 fits.", 120, 0.02, 0.5, 0.0, ())
+    plan = study_plan(FOUND, STABLE, optimizer="AdamW", trials=8, steps=steps)
+
+    assert 120 == plan.study["max_steps"]
+    assert 6 == plan.training["warmup_steps"]
+    assert "A constant rate of 0.02 fits." in plan.reasons["max_steps"]
+    assert "max_steps: 120" in plan.text()
+
+
+def test_without_steps_there_is_no_study() -> None:
+    flat = Steps("flat", "No constant rate trains.", None, None, None, None, ())
+
+    with pytest.raises(ValueError, match="No constant rate"):
+        study_plan(FOUND, STABLE, optimizer="AdamW", trials=8, steps=flat)
 
 
 def test_without_a_rate_there_is_no_study() -> None:

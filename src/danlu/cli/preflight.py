@@ -16,39 +16,68 @@ from .options import JSON
 from .words import say, show_json
 
 MARKS = {"ok": "ok", "notice": "notice", "warning": "FAULT", "unknown": "unknown"}
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("probe", metavar="FILE.py:NAME")
-@click.option("--trials", type=click.IntRange(1), metavar="N",
-              help="Also plan a first study of N trials.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-              metavar="FILE", help="Where to write it (default: shown).")  # fmt: skip
+@click.option(
+    "--steps",
+    "most",
+    type=click.IntRange(20),
+    metavar="N",
+    help="Also seek how many steps fit the training set, up to N.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Also plan a first study of N trials, with its steps.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=_FILE,
+    metavar="FILE",
+    help="Where to write the study (default: shown).",
+)
+@click.option(
+    "--picture",
+    type=_FILE,
+    metavar="FILE.svg",
+    help="Where to draw the loss over the learning rate.",
+)
 @JSON
 def preflight(
-    probe: str, trials: int | None, output: Path | None, as_json: bool
+    probe: str,
+    *,
+    most: int | None,
+    trials: int | None,
+    output: Path | None,
+    picture: Path | None,
+    as_json: bool,
 ) -> int | None:
     """Check the `danlu.training.Probe` NAME in FILE.py, and find its learning rate.
 
     Exit code 3 says that a fault was found.
     """
     made = loaded(probe)
-    findings = made.check()
-    found = None
-    if not any(own.evidence.get("not_finite") for own in findings):
-        found = made.lr_range()
-    is_faulty = any(own.level == "warning" for own in findings) or (
-        found is not None and found.verdict in ("fault", "flat")
-    )
-    plan = None
-    if trials is not None and not is_faulty and found and found.suggestion:
-        plan = made.plan(trials=trials, found=found)
+    before = made.preflight()
+    steps = plan = None
+    rate = None if before.faults or before.found is None else before.found.suggestion
+    if rate is not None and (most is not None or trials is not None):
+        steps = made.steps(rate) if most is None else made.steps(rate, most=most)
+    is_faulty = bool(before.faults) or (steps is not None and steps.steps is None)
+    if steps is not None and trials is not None and not is_faulty:
+        plan = made.plan(trials=trials, found=before.found, steps=steps)
         if output is not None:
             output.write_text(plan.text(), "utf-8")
+    if picture is not None and before.found is not None:
+        picture.write_text(before.picture(), "utf-8")
     if as_json:
-        show_json("preflight", _document(findings, found, plan))
+        show_json("preflight", _document(before, steps, plan))
     else:
-        _show(findings, found, plan if output is None else None)
+        _show(before, steps, plan if output is None else None)
     if trials is not None and plan is None:
         say("No study is planned before the faults are gone and a rate is found.")
     return GATE if is_faulty else None
@@ -76,7 +105,7 @@ def loaded(reference: str) -> Any:
     sys.path.insert(0, str(Path(path).resolve().parent))
     spec.loader.exec_module(module)
     found = getattr(module, name, None)
-    if not hasattr(found, "check") or not hasattr(found, "lr_range"):
+    if not hasattr(found, "preflight") or not hasattr(found, "steps"):
         raise StudyError(
             f"{path} has no danlu.training.Probe called {name}: write "
             f"`{name} = training.Probe(...)` at its top level"
@@ -84,19 +113,22 @@ def loaded(reference: str) -> Any:
     return found
 
 
-def _show(findings: Any, found: Any, plan: Any) -> None:
-    for own in findings:
+def _show(before: Any, steps: Any, plan: Any) -> None:
+    for own in before.findings:
         click.echo(f"{MARKS[own.level]:8} {own.check}: {own.message}")
         if own.advice and own.level != "ok":
             click.echo(f"{'':8} {own.advice}")
-    if found is not None:
-        mark = "FAULT" if found.verdict in ("fault", "flat") else found.verdict
-        click.echo(f"{mark:8} learning rate: {found.message}")
+    for what, own in (("learning rate", before.found), ("steps", steps)):
+        if own is not None:
+            mark = "FAULT" if own.verdict in ("fault", "flat") else own.verdict
+            click.echo(f"{mark:8} {what}: {own.message}")
+    click.echo(f"{'':8} These tests made {before.updates} updates.")
     if plan is not None:
         click.echo(f"\n{plan.text()}", nl=False)
 
 
-def _document(findings: Any, found: Any, plan: Any) -> dict[str, Any]:
+def _document(before: Any, steps: Any, plan: Any) -> dict[str, Any]:
+    found = before.found
     return {
         "findings": [
             {
@@ -106,8 +138,9 @@ def _document(findings: Any, found: Any, plan: Any) -> dict[str, Any]:
                 "advice": own.advice,
                 "evidence": _plain(own.evidence),
             }
-            for own in findings
+            for own in before.findings
         ],
+        "updates": before.updates,
         "lr": None
         if found is None
         else {
@@ -117,6 +150,15 @@ def _document(findings: Any, found: Any, plan: Any) -> dict[str, Any]:
             "spread_decades": found.spread,
             "falls_from": found.low,
             "diverges_from": found.high,
+        },
+        "steps": None
+        if steps is None
+        else {
+            "verdict": steps.verdict,
+            "message": steps.message,
+            "steps": steps.steps,
+            "rate": steps.rate,
+            "best_at": steps.best_at,
         },
         "plan": None
         if plan is None

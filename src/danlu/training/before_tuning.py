@@ -13,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from . import preflight
 from .finding import Finding
 from .program import Program
+from .rate_picture import range_svg
 from .rate_range import RateRange, rate_range
 from .study_plan import searched_rates
 
@@ -52,6 +53,10 @@ class Preflight:
     def message(self) -> str:
         """What the range test says, in one sentence."""
         return "No rate was sought." if self.found is None else self.found.message
+
+    def picture(self) -> str:
+        """The range test as an SVG; empty text where no rate was sought."""
+        return "" if self.found is None else range_svg(self.found)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from .finding import Finding
 from .noise_scale import NoiseScale, noise_scale
 from .program import Program
 from .rate_range import RateRange, rate_range
+from .steps import MOST, Steps, steps_to_fit
 from .study_plan import StudyPlan, study_plan
 from .trial_runs import Noise, Stability, noise, stability
 
@@ -93,12 +94,27 @@ class Probe(Program):
         """From which multiple of the rate on it does not train; warm-up; clip norm."""
         return stability(self, rate, steps=steps)
 
+    def steps(self, rate: float, *, most: int = MOST) -> Steps:
+        """How many steps to begin with: when the fastest constant rate fits.
+
+        Five rates around that of `lr_range`, of `most` updates at most each. To fit is
+        to get every training example right, or to be as good as any of them became,
+        within a standard error. Augmentation and regularization slow it down: leave
+        them out of the program that the probe is made of.
+        """
+        return steps_to_fit(self, rate, most=most)
+
     def plan(
-        self, *, trials: int, steps: int = 200, found: RateRange | None = None
+        self,
+        *,
+        trials: int,
+        steps: Steps | int | None = None,
+        found: RateRange | None = None,
     ) -> StudyPlan:
         """A first study around what is measured, with the reason of every number.
 
-        `found` is the answer of `lr_range`, which is asked without it.
+        `found` is the answer of `lr_range`, `steps` that of `steps` or a number of
+        updates; each is asked without it.
 
         Raises:
             ValueError: the range test gave no rate to search around.
@@ -109,5 +125,6 @@ class Probe(Program):
         rate = found.suggestion
         if rate is None:
             raise ValueError(f"no rate to plan a study around: {found.message}")
-        stable = self.stability(rate, steps=steps)
+        steps = self.steps(rate) if steps is None else steps
+        stable = self.stability(rate)
         return study_plan(found, stable, optimizer=name, trials=trials, steps=steps)

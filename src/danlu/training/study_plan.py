@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .rate_range import RateRange
+from .steps import Steps
 from .trial_runs import Stability
 
 LOWER, UPPER = 10.0, 4.0  # around the usable rate; its divergence begins at 4 times
@@ -63,14 +64,15 @@ def study_plan(
     *,
     optimizer: str,
     trials: int,
-    steps: int,
+    steps: Steps | int,
 ) -> StudyPlan:
     """The first study of a program, from its range test and its stability.
 
-    `optimizer` is the name of its class, `steps` how long the trials run.
+    `optimizer` is the name of its class, `steps` how long the trials run, in updates,
+    or what was found about that.
 
     Raises:
-        ValueError: the range test gave no rate to search around.
+        ValueError: the range test gave no rate to search around, or no rate trains.
     """
     if found.suggestion is None:
         raise ValueError(
@@ -82,7 +84,8 @@ def study_plan(
     if stable.clip_norm is not None:
         training["clip_norm"] = stable.clip_norm
         reasons["clip_norm"] = "the 90th percentile of the norms without clipping"
-    training["warmup_steps"] = float(math.ceil(steps * (stable.warmup or 0.0)))
+    length, reasons["max_steps"] = _length(steps)
+    training["warmup_steps"] = float(math.ceil(length * (stable.warmup or 0.0)))
     reasons["warmup_steps"] = _of_warmup(stable)
     reasons["trials"] = f"about {trials // len(space)} for each hyperparameter"
     study = {
@@ -93,6 +96,7 @@ def study_plan(
         "space": {name: domain for name, (domain, _) in space.items()},
         "baseline": _baseline(found.suggestion, space),
         "trials": trials,
+        "max_steps": length,
     }
     return StudyPlan(study, reasons, training)
 
@@ -136,6 +140,16 @@ def _space(
     if trials >= BETA2:
         why = "far above 25 trials also beta2, as 1 - beta2"
         yield "one_minus_beta2", ("1e-4..1e-1:log", why)
+
+
+def _length(steps: Steps | int) -> tuple[int, str]:
+    """How many updates a trial makes, and why."""
+    unit = "in updates: write epochs if the program reports after each epoch"
+    if isinstance(steps, int):
+        return steps, f"as asked, {unit}"
+    if steps.steps is None:
+        raise ValueError(f"a study needs a number of steps: {steps.message}")
+    return steps.steps, f"{steps.message} A first guess, {unit}"
 
 
 def _of_warmup(stable: Stability) -> str:
