@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import torch
 
 from danlu.training.rate_picture import range_svg
-from danlu.training.rate_range import Sweep, judged, regions
+from danlu.training.rate_range import judged, regions
 from tests.training.planted_bugs import healthy
 
 torch.set_num_threads(1)
@@ -27,12 +27,12 @@ def test_every_sweep_is_a_line_inside_of_the_picture() -> None:
 
 
 def test_the_usable_rate_and_the_verdict_are_written() -> None:
-    found = judged([Sweep((1e-3, 1.0), (1.0, 0.5), 0.01, 2.0)])
+    found = judged([regions(RATES, [2.0] * 50 + [1.0] * 30 + [3.0] * 20)])
     words = [own.text for own in ElementTree.fromstring(range_svg(found)).iter()]
 
-    assert "0.5" in words
-    assert f"ok: {found.message}" in words
-    assert {"1e-3", "1e0"} <= set(words)
+    assert f"{found.suggestion:.2g}" in words
+    assert f"{found.verdict}: {found.message}" in words
+    assert {"1e-6", "1e0"} <= set(words)
 
 
 def test_losses_that_are_not_finite_are_left_out() -> None:
@@ -44,6 +44,6 @@ def test_losses_that_are_not_finite_are_left_out() -> None:
 
 
 def test_a_sweep_that_broke_at_once_is_a_picture_too() -> None:
-    picture = range_svg(judged([Sweep((1e-6,), (math.nan,), None, None)]))
+    picture = range_svg(judged([regions([1e-6], [math.nan])]))
 
     assert ElementTree.fromstring(picture).findall(f"{SVG}polyline")

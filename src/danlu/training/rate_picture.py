@@ -17,8 +17,9 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 16, 40, 40  # around the curves
 def range_text(found: RateRange) -> str:
     """The first sweep's losses over the rate, with the suggestion below.
 
-    >>> from danlu.training.rate_range import Sweep, judged
-    >>> sweep = Sweep((0.01, 1.0), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
+    >>> from danlu.training.rate_range import judged, regions
+    >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
+    >>> sweep = regions([1e-6 * 2**step for step in range(30)], losses)
     >>> range_text(judged([sweep])).splitlines()[-2].strip("| ")
     '^'
     """
@@ -56,10 +57,11 @@ def range_svg(found: RateRange) -> str:
     The usable rate is marked by a line, what lies between the fall and the divergence
     is shaded. What is far above the first loss is cut off.
 
-    >>> from danlu.training.rate_range import Sweep, judged
-    >>> sweep = Sweep((0.01, 1.0), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
+    >>> from danlu.training.rate_range import judged, regions
+    >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
+    >>> sweep = regions([1e-6 * 2**step for step in range(30)], losses)
     >>> picture = range_svg(judged([sweep]))
-    >>> picture[:4], "0.5 is usable" in picture
+    >>> picture[:4], "is usable" in picture
     ('<svg', True)
     """
     rates = [rate for sweep in found.sweeps for rate in sweep.rates]

@@ -23,8 +23,7 @@ from .program import Program, seeded
 Verdict: TypeAlias = Literal["ok", "edge", "too short", "flat"]
 
 MOST = 1000  # updates of a trial
-# From the suggestion outward, so that the first trial to fit bounds the others early;
-# the range test saw 4 times its suggestion diverge.
+# From the suggestion outward, so that the first trial to fit bounds the others early.
 FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)
 WATCHED = 512  # training examples, and validation examples, at each look
 FIRST_LOOK, GROWTH = 10, 1.1  # a first guess of the steps is asked to a tenth

@@ -16,7 +16,7 @@ from .rate_range import RateRange
 from .steps import Steps
 from .trial_runs import Stability
 
-LOWER, UPPER = 10.0, 4.0  # around the usable rate; its divergence begins at 4 times
+LOWER = 10.0  # below the usable rate; above it the range ends where it diverges
 # Trials from which on each is searched: below 10 the rate alone.
 BETA1, EPS, BETA2 = 10, 26, 100
 
@@ -109,10 +109,10 @@ def searched_rates(found: RateRange) -> tuple[float, float] | None:
     >>> searched_rates(RateRange("ok", "", 0.01, 0.1, 0.001, 0.04, ()))
     (0.001, 0.04)
     """
-    if found.suggestion is None:
+    if found.suggestion is None or found.high is None:
         return None
     wider = 10 ** (found.spread or 0.0) if found.verdict == "noisy" else 1.0
-    return found.suggestion / LOWER / wider, UPPER * found.suggestion * wider
+    return found.suggestion / LOWER / wider, found.high * wider
 
 
 def _space(
@@ -123,8 +123,8 @@ def _space(
         "lr",
         (
             f"{low:.1e}..{high:.1e}:log",
-            f"{found.suggestion:.2g} is usable in {len(found.sweeps)} sweeps; "
-            f"{UPPER:g} times that is where it began to diverge",
+            f"{found.suggestion:.2g} is usable (range test of {len(found.sweeps)} "
+            f"sweeps); from {found.high or high:.2g} on it diverges",
         ),
     )
     if trials < BETA1:
