@@ -29,7 +29,8 @@ def batch_of(source: Any, places: Sequence[int], device: str = "cpu") -> Any:
     if _is_tensors(source):
         rows = torch.as_tensor(places)
         return tuple(part[rows].to(device) for part in source)
-    found = torch.utils.data.default_collate([source[int(place)] for place in places])
+    collate = getattr(source, "collate", torch.utils.data.default_collate)
+    found = collate([source[int(place)] for place in places])
     return moved(tuple(found) if isinstance(found, list) else found, device)
 
 

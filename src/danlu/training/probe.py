@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import preflight
 from .batch_growth import BatchSizes, batch_sizes
@@ -52,6 +54,47 @@ class Probe(Program):
     def preflight(self) -> Preflight:
         """`check` and then `lr_range`, with what they took, for `danlu.tune`."""
         return before_tuning(self, self.updates)
+
+    @classmethod
+    def from_lightning(
+        cls,
+        module: Any,
+        loaders: Any,
+        *,
+        val: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Probe:
+        """A probe of a LightningModule, whose `training_step` is the loss.
+
+        `module` is one that was not trained yet, or a function params -> module: a copy
+        has the same first weights for every seed, a function gives fresh ones.
+        `loaders` is a datamodule, or a DataLoader with another one as `val`. Schedules,
+        clipping and accumulation are left out. `dataclasses.replace(probe, ...)` gives
+        it a `forward`, if `module(inputs)` does not give the outputs, or a `device`.
+
+        Raises:
+            ImportError: there is no Lightning.
+            ValueError: it optimizes by hand, has several optimizers, or examples cannot
+                be had by their place.
+        """
+        from .from_lightning import lightning_program
+
+        return cls(**lightning_program(module, loaders, val=val, params=params))
+
+    @classmethod
+    def from_hf(cls, trainer: Any, *, params: Mapping[str, Any] | None = None) -> Probe:
+        """A probe of what a Hugging Face `Trainer` would train, by its `compute_loss`.
+
+        With a `model_init`, each seed has fresh weights, otherwise those of the
+        trainer's model. Schedules, clipping and accumulation are left out.
+
+        Raises:
+            ValueError: it was trained already, was given an optimizer, or examples
+                cannot be had by their place.
+        """
+        from .from_hugging_face import hugging_face_program
+
+        return cls(**hugging_face_program(trainer, params=params))
 
     def check(self) -> tuple[Finding, ...]:
         """Looks for faults that raise no error; at least one finding for each check.

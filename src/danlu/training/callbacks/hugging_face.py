@@ -85,7 +85,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         if args.eval_strategy == "no":
             raise ValueError(
                 "danlu hears of a trial at its evaluations: give TrainingArguments "
-                f"eval_strategy={self._unit + 's'!r} or the like, got 'no'"
+                "eval_strategy='epoch' or 'steps', got 'no'"
             )
         if self._watches and state.is_world_process_zero:
             self._watched = Watched(kwargs["model"])
