@@ -62,3 +62,15 @@ def test_a_program_runs_to_its_budget_and_goes_on_from_its_checkpoint(
 ) -> None:
     bench = workshop.bench(command_of(language, tmp_path))
     assert steps_of_two_budgets(bench, lr=0.1, width=8) == [1, 2, 3, 4, 5]
+
+
+def test_a_program_of_the_reference_trainer_goes_on_from_its_checkpoint(
+    workshop: Any,
+) -> None:
+    pytest.importorskip("torch")
+    bench = workshop.bench([sys.executable, str(PROGRAMS / "train_fit.py")])
+    steps = steps_of_two_budgets(bench, lr=0.1, epochs=6, optimizer="nesterov")
+
+    # What was saved is reported again: it may not have been before.
+    assert [1, 2, 3, 4, 5] == sorted(set(steps))
+    assert len(steps) <= 6
