@@ -7,7 +7,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from danlu.samplers.gp.evidence import SAME, Evidence, merged, telling
-from danlu.samplers.gp.fit import Objective, hyper_of, most_probable, posterior
+from danlu.samplers.gp.fit import (
+    Objective,
+    log_prior,
+    most_probable,
+    posterior,
+)
 from danlu.samplers.gp.process import Hyper
 from danlu.space import Array
 
@@ -116,16 +121,16 @@ def test_an_axis_that_does_nothing_gets_the_longest_lengthscale() -> None:
     assert 2 == int(np.argmax(lengths))
 
 
-def test_the_prior_of_a_lengthscale_grows_with_the_axes() -> None:
-    """Hvarfner et al. (2024): the mode of the lengthscale grows as sqrt(d)."""
-    points = np.random.default_rng(0).random((3, 12))
-    wide = Evidence(points, np.zeros(3), np.ones(3), np.arange(12))
-    narrow = Evidence(points[:, :3], np.zeros(3), np.ones(3), np.arange(3))
+def test_the_prior_is_highest_where_the_search_begins() -> None:
+    seen = evidence()
+    begin = Objective(seen, seen.apart()).starts()[0]
 
-    first = [Objective(own, own.apart()).starts()[0] for own in (wide, narrow)]
+    highest, slopes = log_prior(begin)
 
-    ratio = hyper_of(first[0]).lengthscales[0] / hyper_of(first[1]).lengthscales[0]
-    assert_allclose(ratio, 2.0)
+    assert_allclose(slopes, 0.0, atol=1e-12)
+    for step in 0.3 * np.eye(len(begin)):
+        assert log_prior(begin + step)[0] < highest
+        assert log_prior(begin - step)[0] < highest
 
 
 def test_equal_points_are_one_with_the_mean_of_their_values() -> None:

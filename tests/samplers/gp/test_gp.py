@@ -138,8 +138,12 @@ def test_the_minimum_of_branin_is_found(seed: int) -> None:
 def test_the_minimum_of_hartmann6_is_found() -> None:
     space = SearchSpace({f"x{k}": Float(0, 1) for k in range(6)})
 
-    assert lowest(study(GP(), space, hartmann6, 45)) < -2.9  # minimum -3.322
-    assert lowest(study(Random(), space, hartmann6, 45)) > -2.6
+    def found(sampler: Sampler) -> list[float]:
+        runs = [study(sampler, space, hartmann6, 45, seed) for seed in range(3)]
+        return [lowest(run) for run in runs]
+
+    assert np.median(found(GP())) < -3.2  # minimum -3.322, next to it one of -3.20
+    assert min(found(Random())) > -2.6
 
 
 def test_the_best_branch_is_found() -> None:

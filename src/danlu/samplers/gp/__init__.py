@@ -27,6 +27,7 @@ from .trend import processes_of
 
 GOOD_POINTS = 10  # best observed ones, around which the search looks more closely
 TAKEN = 1e-6  # coordinates closer than that to a known point: the same params
+CLOSE = 0.01  # of the range in every coordinate: what is running will say the same
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class GP(Sampler):
         search = Search(axes, model.score, model.score_with_slopes)
         good = X[np.argsort(np.where(np.isnan(y), np.inf, y), kind="stable")]
         ranked = search.ranked(good[:GOOD_POINTS], rng)
-        chosen = _untried(axes, ranked, np.vstack((X, history.pending())))
+        chosen = _untried(axes, ranked, X, history.pending())
         return Suggestion(history.space.decode(chosen))
 
 
@@ -85,10 +86,16 @@ def _first(history: History) -> Array:
     return first
 
 
-def _untried(axes: Axes, ranked: Array, known: Array) -> Array:
-    """The first of the ranked points (m, d) that is not among the known ones."""
-    tried = axes.embed(known)
-    for place, at in enumerate(axes.embed(ranked)):
-        if not (np.abs(tried - at) < TAKEN).all(1).any():
-            return np.asarray(ranked[place])
+def _untried(axes: Axes, ranked: Array, known: Array, pending: Array) -> Array:
+    """The first of the ranked points (m, d) that is not known, nor close to pending."""
+    tried, running = axes.embed(known), axes.embed(pending)
+    for distance in (CLOSE, TAKEN):
+        for place, at in enumerate(axes.embed(ranked)):
+            if not (_is_near(at, tried, TAKEN) or _is_near(at, running, distance)):
+                return np.asarray(ranked[place])
     return np.asarray(ranked[0])  # all has been tried: what is best may be repeated
+
+
+def _is_near(point: Array, others: Array, distance: float) -> bool:
+    """Whether one of the others (n, p) is as near in every coordinate."""
+    return bool((np.abs(others - point) < distance).all(1).any())

@@ -1,9 +1,9 @@
 """Hyperparameters of the Gaussian process: the most probable ones, by their slopes.
 
 The marginal likelihood is eq. 5.8 of Rasmussen & Williams (2006) with the derivatives
-of eq. 5.9. The prior of a lengthscale grows with the number of axes as in Hvarfner,
-Hellsten & Nardi (2024), "Vanilla Bayesian optimization performs great in high
-dimensions": LogNormal(sqrt(2) + log(d) / 2, sqrt(3)).
+of eq. 5.9. The priors are those of Optuna 5 (its `optuna._gp.prior`): a lengthscale
+hardly leaves 1/4 to 4 sides of the cube unless the losses ask for it, the signal is
+Gamma(2, 1), the noise Gamma(1.1, 30).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from .evidence import Evidence
 from .kernel import matern, matern_slope, squared_distances
 from .process import Hyper, Process, Trend, trend_mean
 
-LENGTH_STD = math.sqrt(3.0)  # Hvarfner et al. (2024)
-NOISE_MEAN, NOISE_STD = -4.0, 1.0  # their prior of the noise's variance
-SIGNAL_STD = 1.0  # values are standardized: a signal within a factor of some e of 1
+LENGTH_WEIGHT = 0.1  # of l^2 + 1 / l^2 in the negative log prior of a lengthscale l
+SIGNAL_SHAPE, SIGNAL_RATE = 2.0, 1.0  # values are standardized
+NOISE_SHAPE, NOISE_RATE = 1.1, 30.0  # of the noise's variance
+ROUGHER = 0.25  # lengthscale of the second start, where the prior begins to resist
 LENGTHS = (5e-3, 1e3)
 SIGNALS = (1e-2, 1e2)
 NOISES = (1e-6, 10.0)
@@ -80,32 +81,22 @@ class Objective:
     def __call__(self, logs: Array) -> tuple[float, Array]:
         """The value and its slopes (p + 2,)."""
         value, slopes = self.misfit(hyper_of(logs))
-        away = (logs - self._modes) / self._stds
-        return value + 0.5 * float(away @ away), slopes + away / self._stds
+        prior, bends = log_prior(logs)
+        return value - prior, slopes - bends
 
     def starts(self) -> list[Array]:
         """Where the search begins: the prior's mode, and rougher functions."""
-        rougher = self._modes.copy()
-        rougher[:-2] -= LENGTH_STD / 2
-        return [self._modes, rougher]
+        ends = [
+            math.log((SIGNAL_SHAPE - 1) / SIGNAL_RATE),
+            math.log((NOISE_SHAPE - 1) / NOISE_RATE),
+        ]
+        lengths = (0.0, math.log(ROUGHER))
+        return [np.array([length] * self.evidence.axes + ends) for length in lengths]
 
     def bounds(self) -> list[tuple[float, float]]:
         """Between which logarithms the search stays."""
         logs = [tuple(np.log(pair)) for pair in (LENGTHS, SIGNALS, NOISES)]
         return [logs[0]] * self.evidence.axes + logs[1:]
-
-    @property
-    def _modes(self) -> Array:
-        """Of LogNormal(m, s) the mode is exp(m - s^2)."""
-        axes = self.evidence.axes
-        length = math.sqrt(2.0) + 0.5 * math.log(max(axes, 1)) - LENGTH_STD**2
-        noise = NOISE_MEAN - NOISE_STD**2
-        return np.array([length] * axes + [0.0, noise])
-
-    @property
-    def _stds(self) -> Array:
-        axes = self.evidence.axes
-        return np.array([LENGTH_STD] * axes + [SIGNAL_STD, NOISE_STD])
 
     def misfit(self, hyper: Hyper) -> tuple[float, Array]:
         """The negative log marginal likelihood and its slopes, eq. 5.8 and 5.9."""
@@ -133,6 +124,24 @@ class Objective:
         total = 0.5 * rest_own.sum() * hyper.signal
         signal = total + float(rest_pairs @ covariance[upper])
         return float(value), -np.concatenate((lengths, [signal, noise]))
+
+
+def log_prior(logs: Array) -> tuple[float, Array]:
+    """The log prior density, less a constant, and its slopes along the logarithms."""
+    squares, (signal, noise) = np.exp(2 * logs[:-2]), np.exp(logs[-2:])
+    lengths = -LENGTH_WEIGHT * float((squares + 1 / squares).sum())
+    ends = (
+        (SIGNAL_SHAPE - 1) * logs[-2]
+        - SIGNAL_RATE * signal
+        + (NOISE_SHAPE - 1) * logs[-1]
+        - NOISE_RATE * noise
+    )
+    bends = (
+        SIGNAL_SHAPE - 1 - SIGNAL_RATE * signal,
+        NOISE_SHAPE - 1 - NOISE_RATE * noise,
+    )
+    slopes = np.concatenate((-2 * LENGTH_WEIGHT * (squares - 1 / squares), bends))
+    return lengths + float(ends), slopes
 
 
 def hyper_of(logs: Array) -> Hyper:
