@@ -9,7 +9,9 @@ from danlu.analysis.base import Finding, Level
 from danlu.analysis.boundary import boundary
 from danlu.analysis.widen import widened
 from danlu.domain import Choice, Domain, Float, Int
+from danlu.history import History
 from danlu.space import Dimension
+from danlu.study import Study
 from tests.analysis.drawn import Surface, bowl, drawn, unit
 
 DRAWS = 20
@@ -71,6 +73,45 @@ def test_a_bound_beside_infeasible_params_stays() -> None:
 
     assert Level.OK == finding.level
     assert "infeasible" in finding.message
+
+
+def arms(seed: int, first: float) -> tuple[Study, History]:
+    """Two arms of 40 trials; the first has its optimum in `a` at `first`."""
+    optima = {"relu": {**inside(seed, 2), "a": first}, "gelu": inside(seed + 100, 2)}
+    surfaces = {option: bowl(optimum) for option, optimum in optima.items()}
+    return drawn(
+        {"act": Choice(["relu", "gelu"]), **unit(2)},
+        lambda params: surfaces[params["act"]](params),
+        count=80,
+        seed=seed,
+        noise=0.05,
+        scientific=["act"],
+    )
+
+
+def test_an_arm_whose_own_best_is_beyond_a_bound_is_found_and_named() -> None:
+    said = [boundary(*arms(seed, 4 / 3)) for seed in range(DRAWS)]
+
+    hits = [own[0] for own in said if found(own) == {("a", "high")}]
+    assert len(hits) >= 0.8 * DRAWS
+    assert {"act": "relu"} == hits[0].evidence["arm"]
+    assert hits[0].message.startswith("The best trials of act=relu lie at the high end")
+
+
+def test_arms_with_their_optima_inside_alarm_rarely() -> None:
+    assert sum(bool(found(boundary(*arms(seed, 0.5)))) for seed in range(DRAWS)) <= 1
+
+
+def test_a_bound_that_all_arms_crowd_is_said_once() -> None:
+    space = {"act": Choice(["relu", "gelu"]), **unit(2)}
+    surface = bowl({"a": 4 / 3, "b": 0.5})
+
+    (finding,) = boundary(
+        *drawn(space, surface, count=80, seed=0, noise=0.05, scientific=["act"])
+    )
+
+    assert "a" == finding.evidence["path"]
+    assert "arm" not in finding.evidence
 
 
 def test_only_trials_count_in_which_a_hyperparameter_is_active() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from ..domain import Choice
@@ -56,7 +57,7 @@ class Sample:
     points: Array
     losses: Array
 
-    def where(self, rows: Array) -> Sample:
+    def where(self, rows: NDArray[np.bool_]) -> Sample:
         """Only the rows (n,) that are true."""
         trials = [self.trials[place] for place in np.nonzero(rows)[0].tolist()]
         return replace(

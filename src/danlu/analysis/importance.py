@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from .bias import is_adaptive
 from .bounded import bounded
 from .effects import Shares, Total, filling, stretches, totals
 from .forest import Tree, forest
-from .sentence import listed
+from .sentence import brief, listed
 from .terms import Model, model
 
 LEAST_TRIALS, TRIALS_PER_DIMENSION = 20, 5
@@ -279,7 +279,7 @@ def _insensitive(study: Study, seen: _Seen, found: Importances) -> tuple[Finding
     if not values:
         return ()
     highest = max(rows[path].high for path in values)
-    fixed = [f"{path} at {_short(value)}" for path, value in values.items()]
+    fixed = [f"{path} at {brief(value)}" for path, value in values.items()]
     change = {path: {"fixed": value} for path, value in values.items()}
     return (
         Finding(
@@ -359,18 +359,7 @@ def _too_few(study: Study, history: History) -> Finding:
 
 
 def _evidence(found: Importances) -> dict[str, Any]:
-    rows = [
-        {
-            "path": row.path,
-            "share": row.share,
-            "low": row.low,
-            "high": row.high,
-            "alone": row.alone,
-            "trials": row.trials,
-            "verdict": row.verdict,
-        }
-        for row in found.rows
-    ]
+    rows = [asdict(row) for row in found.rows]
     joint = [
         {"paths": list(own.paths), "share": own.share, "p": own.p}
         for own in found.interactions
@@ -386,7 +375,3 @@ def _evidence(found: Importances) -> dict[str, Any]:
 
 def _clipped(share: float) -> float:
     return min(max(share, 0.0), 1.0)
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -17,8 +17,9 @@ from .base import Finding, Level
 from .bias import is_adaptive
 from .bounded import bounded
 from .compared import band, holm, p_of_lead
+from .held import holding
 from .repeats import trial_noise
-from .sentence import listed
+from .sentence import brief, listed
 
 LEAST_TRIALS = 4  # of an arm with a value: rule D5
 MOST_VALUES = 8  # of a whole number or choice, before they are put into buckets
@@ -51,9 +52,9 @@ class Isolated:
     def name(self) -> str:
         """`optimizer=adam`, or `weight_decay 0.001 to 0.1` for a bucket."""
         if self.bounds is not None:
-            first, last = (_short(own) for own in self.bounds)
+            first, last = (brief(own) for own in self.bounds)
             return f"{next(iter(self.held))} {first} to {last}"
-        return ", ".join(f"{path}={_short(own)}" for path, own in self.held.items())
+        return ", ".join(f"{path}={brief(own)}" for path, own in self.held.items())
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _compared(
     dimensions = history.space.dimensions
     if len(study.arms) > 1:
         groups = [
-            _Group(held, None, losses[_holds(dimensions, points, held)])
+            _Group(held, None, losses[holding(dimensions, points, held)])
             for held in study.arms
         ]
         return [(tuple(study.scientific), groups)]
@@ -157,16 +158,6 @@ def _compared(
         for column, dimension in enumerate(dimensions)
         if dimension.path in study.scientific
     ]
-
-
-def _holds(dimensions: Sequence[Dimension], points: Array, held: Params) -> Array:
-    """Which points have the values that an arm holds (n,)."""
-    inside = np.ones(len(points), bool)
-    for column, dimension in enumerate(dimensions):
-        if dimension.path in held:
-            place = dimension.domain.encode(held[dimension.path])  # type: ignore[arg-type]
-            inside &= points[:, column] == place
-    return inside
 
 
 def _values(dimension: Dimension, u: Array, losses: Array) -> list[_Group]:
@@ -252,7 +243,7 @@ def _clear(
         "isolation",
         Level.OK,
         f"{best.name} is best: {study.objective.name} {_band(best)}, then "
-        f"{second.name} {_band(second)}, {_short(lead)} behind, at {seen.effort} "
+        f"{second.name} {_band(second)}, {brief(lead)} behind, at {seen.effort} "
         f"trials each.{_bias(study)}",
         "Confirm it on several seeds before it is adopted.",
         evidence,
@@ -351,8 +342,4 @@ def _bias(study: Study) -> str:
 def _band(row: Isolated) -> str:
     if row.best is None or row.low is None or row.high is None:
         return "without a value"
-    return f"{_short(row.best)} ({_short(row.low)} to {_short(row.high)})"
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{brief(row.best)} ({brief(row.low)} to {brief(row.high)})"

@@ -35,3 +35,12 @@ def short(value: object) -> str:
     ('0.000123457', 'adam')
     """
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def brief(value: object) -> str:
+    """A value of which three digits say enough.
+
+    >>> brief(0.00012345678), brief("adam")
+    ('0.000123', 'adam')
+    """
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

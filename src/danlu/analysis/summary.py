@@ -24,6 +24,7 @@ from .base import Finding, Level, by_level
 from .checks import analyze
 from .design import design
 from .groups import Group, groups
+from .held import holding
 from .importance import Importances, importances_in
 from .isolation import Isolation, isolations
 from .schedule import Stretch, schedule_of
@@ -331,12 +332,7 @@ def _arms(study: Study, rows: Sequence[Row], places: Array) -> tuple[Arm, ...]:
 
 
 def _arm(study: Study, held: Params, rows: Sequence[Row], places: Array) -> Arm:
-    dimensions = study.search_space.dimensions
-    inside = np.ones(len(rows), bool)
-    for column, dimension in enumerate(dimensions):
-        if dimension.path in held:
-            place = dimension.domain.encode(held[dimension.path])  # type: ignore[arg-type]
-            inside &= places[:, column] == place
+    inside = holding(study.search_space.dimensions, places, held)
     own = [row for row, mine in zip(rows, inside.tolist(), strict=True) if mine]
     valued = _by_rank(own)
     values = [row.value for row in valued if row.value is not None]
