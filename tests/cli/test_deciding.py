@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import STUDY as BOWL
 from .conftest import Danlu
 
 # The bottom is at 1; the seed moves every run of one seed alike, and a little apart.
@@ -18,17 +19,9 @@ for step in 1 2 3; do
   }'
 done
 """
-STUDY = """\
-study: bowl
-goal: Where is the bottom of the bowl?
-command: sh train.sh {x}
-metric: loss
-space:
-  x: -2.0..2.0
-fixed: {batch: 32}
-baseline: {x: -1.0}
-trials: 5
-"""
+STUDY = (
+    BOWL.replace("trials: 3", "trials: 5") + "fixed: {batch: 32}\nbaseline: {x: -1.0}\n"
+)
 
 
 def begin(danlu: Danlu, folder: Path, more: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StudyError
-from .options import PROJECT, STUDY
+from .options import PLAIN, PROJECT, QUIET, STUDY
 from .place import existing, launch_path
 from .stated import WithProgram
 from .words import plural, progress_counts, quoted, say
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True,
               metavar="N", help="Seeds for each, earlier ones included.")  # fmt: skip
 @click.option("--queue", is_flag=True, help="Only queue the runs.")
-@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@PLAIN
+@QUIET
 @PROJECT
 @click.pass_context
 def confirm(

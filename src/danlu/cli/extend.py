@@ -9,7 +9,7 @@ import click
 
 from ..errors import StudyError
 from .next import run_planned, write_planned
-from .options import JSON, PROJECT, STUDY
+from .options import JSON, PLAIN, PROJECT, QUIET, STUDY
 from .place import existing
 from .stated import WithProgram
 from .words import plural, quoted, say, show_json, table
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
               help="How many (default: as many steps in all as before).")  # fmt: skip
 @click.option("--run", "is_run", is_flag=True, help="Run it.")
 @click.option("--write", "path", metavar="FILE", help="Write it as a study file.")
-@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@PLAIN
+@QUIET
 @JSON
 @PROJECT
 @click.pass_context

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import StudyError
-from .options import JSON, PROJECT, STUDY
+from .options import JSON, PLAIN, PROJECT, QUIET, STUDY
 from .place import existing, launch_path
 from .stated import WithProgram
 from .words import plural, quoted, say, show_json
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
               help="Run the study at place N of the list.")  # fmt: skip
 @click.option("--write", "path", metavar="FILE",
               help="Write the study at place N (or 1) as a study file.")  # fmt: skip
-@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@PLAIN
+@QUIET
 @JSON
 @PROJECT
 @click.pass_context

@@ -19,6 +19,10 @@ JSON = click.option(
 OF_STUDY = click.option(
     "--study", "-s", "study", metavar="STUDY", help="Of which study (default: newest)."
 )
+PLAIN = click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
+QUIET = click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing but what went wrong."
+)
 ON = click.option(
     "--on",
     type=click.Choice(["local", "ray", "slurm"]),

@@ -8,7 +8,7 @@ import click
 
 from ..errors import StudyError
 from ..trial import State
-from .options import ADDRESS, ON, PROJECT, SLURM, STUDY
+from .options import ADDRESS, ON, PLAIN, PROJECT, QUIET, SLURM, STUDY
 from .place import existing, launch_path
 from .run import run_to_end
 from .words import plural, say
@@ -22,8 +22,8 @@ from .words import plural, say
               help="How many trials run at the same time from now on.")  # fmt: skip
 @click.option("--checkpoints", metavar="URL",
               help="Where trials that have not begun keep checkpoints.")  # fmt: skip
-@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@PLAIN
+@QUIET
 @click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
 @ON
 @ADDRESS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import NO_RESULT
-from .options import ADDRESS, ON, PROJECT, SLURM
+from .options import ADDRESS, ON, PLAIN, PROJECT, QUIET, SLURM
 from .place import existing_or_new, launch_path
 from .stated import WithProgram, stated, study_options
 from .words import best_text, counts_text, params_text, progress_counts, quoted, say
@@ -35,8 +35,8 @@ _SHOWN = 5
 @SLURM
 @PROJECT
 @click.option("--dry-run", is_flag=True, help="Show the first trials; run nothing.")
-@click.option("--plain", is_flag=True, help="One line a trial, nothing redrawn.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+@PLAIN
+@QUIET
 @click.option("-v", "--verbose", is_flag=True, help="Add each trial's params.")
 @click.pass_context
 def run(
