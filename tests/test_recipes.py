@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,3 +134,18 @@ def test_a_recipe_is_a_sampler_and_a_scheduler_that_go_together() -> None:
 def test_a_recipe_that_does_not_exist_is_named() -> None:
     with pytest.raises(StudyError, match="no recipe 'bohbb'"):
         recipes.recipe("bohbb")
+
+
+def test_a_study_is_read_without_importing_what_would_choose_its_trials() -> None:
+    code = (
+        "import sys\n"
+        "from danlu import codec, project, recipes\n"
+        "recipes.sampler('auto'), recipes.scheduler('auto')\n"
+        "parts = ('danlu.samplers.', 'danlu.schedulers.')\n"
+        "own = {name for name in sys.modules if name.startswith(parts)}\n"
+        "print(*sorted(own))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert "danlu.samplers.base danlu.schedulers.base" == done.stdout.strip()

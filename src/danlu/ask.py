@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from numpy.random import Generator, SeedSequence, default_rng
 
 from . import recipes, settle
-from .auto import Auto
 from .errors import StudyError
 from .executors.clones import Clones
 from .history import History
@@ -343,6 +342,8 @@ def sampler_of(study: Study) -> Sampler:
     """
     own = study.sampler
     if own == "auto":
+        from .auto import Auto  # it imports the samplers
+
         return Auto(explores=bool(study.scientific))
     found = recipes.sampler(own) if isinstance(own, str) else own
     if not isinstance(found, Sampler):

@@ -15,14 +15,10 @@ from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
+from . import samplers, schedulers
 from .history import History
 from .samplers.base import Sampler, Suggestion
-from .samplers.gp import GP
-from .samplers.quasi_random import QuasiRandom
-from .samplers.tpe import TPE
-from .schedulers.asha import Asha, AshaStop
 from .schedulers.base import Resume, Scheduler, Start, Verdict
-from .schedulers.full import Full
 from .trial import State, Trial
 
 # With two rungs a trial would be judged once, after a third of its training: at most
@@ -59,10 +55,10 @@ class Auto(Sampler):
     def choice(self, history: History) -> tuple[Sampler, str]:
         """The sampler that suits the history, and its name in words."""
         if self.explores:
-            return QuasiRandom(), "quasi-random, to compare fairly"
+            return samplers.QuasiRandom(), "quasi-random, to compare fairly"
         if len(history.trials) >= MOST_FOR_GP:
-            return TPE(), "TPE"
-        return GP(), "Gaussian process"
+            return samplers.TPE(), "TPE"
+        return samplers.GP(), "Gaussian process"
 
 
 @dataclass(frozen=True)
@@ -106,14 +102,17 @@ class AutoScheduler(Scheduler):
         """
         steps = history.max_steps
         if steps is None:
-            return Full(), "full: max_steps is not set"
-        count = len(Asha().rungs(history))
+            return schedulers.Full(), "full: max_steps is not set"
+        count = len(schedulers.Asha().rungs(history))
         if count < LEAST_RUNGS:
-            return Full(), f"full: {steps} steps are too few to stop a trial early"
+            why = f"full: {steps} steps are too few to stop a trial early"
+            return schedulers.Full(), why
         facts = f"{steps} steps make {count} rungs"
         if self.checkpoints:
-            return Asha(), f"asha: {facts}, and the program keeps checkpoints"
-        return AshaStop(), f"asha_stop: {facts}, and nothing is known of checkpoints"
+            why = f"asha: {facts}, and the program keeps checkpoints"
+            return schedulers.Asha(), why
+        why = f"asha_stop: {facts}, and nothing is known of checkpoints"
+        return schedulers.AshaStop(), why
 
 
 def _facts(history: History) -> str:

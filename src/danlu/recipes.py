@@ -5,11 +5,10 @@ Others' parts are found by the entry points `danlu.samplers` and `danlu.schedule
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import samplers, schedulers
-from .auto import Auto, AutoScheduler
 from .errors import StudyError, did_you_mean
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
@@ -19,35 +18,36 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part", Sampler, Scheduler)
 
-_SAMPLERS: Mapping[str, type[Sampler]] = {
-    "auto": Auto,
-    "gp": samplers.GP,
-    "quasi_random": samplers.QuasiRandom,
-    "random": samplers.Random,
-    "tpe": samplers.TPE,
-    "prior_band": samplers.PriorBand,
-    "cma_es": samplers.CmaEs,
-    "grid": samplers.Grid,
-    "fixed": samplers.Fixed,
+# Where each class is, as an entry point says it: only what is asked for is imported.
+_SAMPLERS: Mapping[str, str] = {
+    "auto": "danlu.auto:Auto",
+    "gp": "danlu.samplers.gp:GP",
+    "quasi_random": "danlu.samplers.quasi_random:QuasiRandom",
+    "random": "danlu.samplers.random:Random",
+    "tpe": "danlu.samplers.tpe:TPE",
+    "prior_band": "danlu.samplers.prior_band:PriorBand",
+    "cma_es": "danlu.samplers.cma_es:CmaEs",
+    "grid": "danlu.samplers.grid:Grid",
+    "fixed": "danlu.samplers.fixed:Fixed",
 }
-_SCHEDULERS: Mapping[str, type[Scheduler]] = {
-    "auto": AutoScheduler,
-    "full": schedulers.Full,
-    "median": schedulers.Median,
-    "percentile": schedulers.Percentile,
-    "patience": schedulers.Patience,
-    "threshold": schedulers.Threshold,
-    "asha": schedulers.Asha,
-    "asha_stop": schedulers.AshaStop,
-    "successive_halving": schedulers.SuccessiveHalving,
-    "hyperband": schedulers.Hyperband,
-    "async_hyperband": schedulers.AsyncHyperband,
-    "curve_stop": schedulers.CurveStop,
-    "freeze_thaw": schedulers.FreezeThaw,
-    "pbt": schedulers.Pbt,
-    "async_pbt": schedulers.AsyncPbt,
-    "pb2": schedulers.Pb2,
-    "scheduled": schedulers.Scheduled,
+_SCHEDULERS: Mapping[str, str] = {
+    "auto": "danlu.auto:AutoScheduler",
+    "full": "danlu.schedulers.full:Full",
+    "median": "danlu.schedulers.percentile:Median",
+    "percentile": "danlu.schedulers.percentile:Percentile",
+    "patience": "danlu.schedulers.patience:Patience",
+    "threshold": "danlu.schedulers.threshold:Threshold",
+    "asha": "danlu.schedulers.asha:Asha",
+    "asha_stop": "danlu.schedulers.asha:AshaStop",
+    "successive_halving": "danlu.schedulers.halving:SuccessiveHalving",
+    "hyperband": "danlu.schedulers.hyperband:Hyperband",
+    "async_hyperband": "danlu.schedulers.hyperband:AsyncHyperband",
+    "curve_stop": "danlu.schedulers.curve_stop:CurveStop",
+    "freeze_thaw": "danlu.schedulers.freeze_thaw:FreezeThaw",
+    "pbt": "danlu.schedulers.pbt:Pbt",
+    "async_pbt": "danlu.schedulers.async_pbt:AsyncPbt",
+    "pb2": "danlu.schedulers.pb2:Pb2",
+    "scheduled": "danlu.schedulers.scheduled:Scheduled",
 }
 _RECIPES: Mapping[str, Mapping[str, str]] = {
     "bohb": {"sampler": "tpe", "scheduler": "hyperband"},  # Falkner et al., 2018
@@ -124,14 +124,10 @@ def name_of(part: Sampler | Scheduler) -> str:
     Raises:
         StudyError: its class goes by no name, so a stored study could not find it.
     """
-    for known in (_SAMPLERS, _SCHEDULERS):
-        for name, own in known.items():
-            if type(part) is own:
-                return name
-    for role in ("sampler", "scheduler"):
-        for name, entry in _advertised(role).items():
-            if entry == f"{type(part).__module__}:{type(part).__qualname__}":
-                return name
+    address = f"{type(part).__module__}:{type(part).__qualname__}"
+    for name, own in _addresses():
+        if own == address:
+            return name
     kind = type(part).__name__
     raise StudyError(
         f"{kind} goes by no name: advertise it as an entry point `danlu.samplers` or "
@@ -146,19 +142,28 @@ def _made(own: type[Part], name: str) -> Part:
         raise StudyError(f"{name!r} needs settings of its own: {error}") from error
 
 
-def _named(name: str, role: str, known: Mapping[str, type[Part]]) -> type[Part]:
+def _named(name: str, role: str, known: Mapping[str, str]) -> type[Any]:
     if name in known:
-        return known[name]
+        module, _, own = known[name].partition(":")
+        return getattr(import_module(module), own)  # type: ignore[no-any-return]
     for entry in _entry_points(role):
         if entry.name != name:
             continue
         try:
-            found: type[Part] = entry.load()
+            found: type[Any] = entry.load()
         except Exception as error:  # whatever the other package's import raises
             raise StudyError(f"{role} {name!r} cannot be loaded: {error}") from error
         return found
     hint = did_you_mean(name, [*known, *_advertised(role)])
     raise StudyError(f"no {role} {name!r}: {hint}")
+
+
+def _addresses() -> Iterator[tuple[str, str]]:
+    """Every name, and where its class is; those of other packages last."""
+    yield from _SAMPLERS.items()
+    yield from _SCHEDULERS.items()
+    for role in ("sampler", "scheduler"):
+        yield from _advertised(role).items()
 
 
 def _advertised(role: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import codec, settle
-from .analysis.design import design
 from .ask import sampler_of, scheduler_of
 from .errors import StudyError, StudyNotFound, did_you_mean
 from .memory import Memory, earlier_studies
@@ -96,6 +95,8 @@ class Studies:
         return found[0] if found else None
 
     def _added(self, study: Study, statement: Mapping[str, Any]) -> StudyRecord:
+        from .analysis.design import design  # for new studies alone
+
         for finding in design(study):
             _log.warning("%s. %s", finding.message.rstrip("."), finding.advice)
         try:

@@ -1,15 +1,37 @@
-"""ASK which params to try next: one method a file."""
+"""ASK which params to try next: one method a file.
 
-from .base import Sampler, Suggestion
-from .cma_es import CmaEs
-from .fixed import Fixed
-from .gp import GP
-from .grid import Grid
-from .prior_band import PriorBand
-from .quasi_random import QuasiRandom
-from .random import Random
-from .tpe import TPE
+Each is loaded when it is first used: a command that only reads needs none of them.
+"""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .base import Sampler as Sampler
+    from .base import Suggestion as Suggestion
+    from .cma_es import CmaEs as CmaEs
+    from .fixed import Fixed as Fixed
+    from .gp import GP as GP
+    from .grid import Grid as Grid
+    from .prior_band import PriorBand as PriorBand
+    from .quasi_random import QuasiRandom as QuasiRandom
+    from .random import Random as Random
+    from .tpe import TPE as TPE
+
+_HOMES = {
+    "CmaEs": "cma_es",
+    "Fixed": "fixed",
+    "GP": "gp",
+    "Grid": "grid",
+    "PriorBand": "prior_band",
+    "QuasiRandom": "quasi_random",
+    "Random": "random",
+    "Sampler": "base",
+    "Suggestion": "base",
+    "TPE": "tpe",
+}
 __all__ = [
     "GP",
     "TPE",
@@ -22,3 +44,9 @@ __all__ = [
     "Sampler",
     "Suggestion",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
