@@ -73,11 +73,13 @@ def fit(
     resume: bool = True,
     model: Net | None = None,
     watch: bool = False,
+    unit: Any = "epoch",
+    workers: int = 0,
     **settings: Any,
 ) -> tuple[Any, Tensor, Any]:
     """The trainer, all numbers of the model that it trained, and the callback."""
     trial = trial_in(folder, channel, metric=metric, budget=budget)
-    callback = LightningCallback(trial)
+    callback = LightningCallback(trial, unit=unit)
     if watch:
         callback.watch()
     trainer = lightning.Trainer(
@@ -92,7 +94,7 @@ def fit(
     model = Net() if model is None else model
     trainer.fit(
         model,
-        DataLoader(EXAMPLES, 16, shuffle=True),
+        DataLoader(EXAMPLES, 16, shuffle=True, num_workers=workers),
         DataLoader(EXAMPLES, 50),
         ckpt_path=callback.ckpt_path if resume else None,
     )
@@ -110,6 +112,41 @@ def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     assert torch.equal(expected, got)
     assert dict(whole.sent) == dict(parts.sent)
     assert [1, 1, 2, 3, 3, 4] == parts.steps
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_it_goes_on_within_an_epoch(tmp_path: Path, workers: int) -> None:
+    """7 updates in an epoch, and a validation after every 3: at 3, 6, 10, 13, ..."""
+    given: dict[str, Any] = {
+        "unit": "step",
+        "val_check_interval": 3,
+        "max_epochs": 3,
+        "workers": workers,
+        "model": None,
+    }
+    whole, parts = Kept(), Kept()
+    _, expected, _ = fit(tmp_path / "whole", whole, **given)
+
+    for budget in (3, 13, 13, None):
+        _, got, _ = fit(tmp_path / "parts", parts, budget=budget, **given)
+
+    assert [3, 6, 10, 13, 17, 20] == whole.steps
+    assert dict(whole.sent) == dict(parts.sent)
+    assert torch.equal(expected, got)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
+def test_steps_may_be_counted_and_epochs_validated(tmp_path: Path) -> None:
+    whole, parts = Kept(), Kept()
+    _, expected, _ = fit(tmp_path / "whole", whole, unit="step")
+
+    for budget in (7, 21, None):
+        _, got, _ = fit(tmp_path / "parts", parts, unit="step", budget=budget)
+
+    assert [7, 14, 21, 28] == whole.steps
+    assert dict(whole.sent) == dict(parts.sent)
+    assert torch.equal(expected, got)
 
 
 def test_metrics_of_training_and_of_validation_are_reported(tmp_path: Path) -> None:

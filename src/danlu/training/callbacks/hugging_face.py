@@ -15,7 +15,7 @@ from typing import Any
 
 from ...client import LiveTrial
 from ..finding import Finding
-from .shared_trial import SharedTrial, Unit, numbers
+from .shared_trial import SharedTrial, Unit, check_unit, numbers
 from .watched import Watched, tell
 
 try:
@@ -50,8 +50,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(self, trial: LiveTrial | None = None, *, unit: Unit = "epoch") -> None:
-        if unit not in ("epoch", "step"):
-            raise ValueError(f"unit is 'epoch' or 'step', got {unit!r}")
+        check_unit(unit)
         self._shared = SharedTrial(trial)
         self._unit = unit
         self._due: tuple[int, dict[str, float]] | None = None  # after the next save

@@ -15,7 +15,7 @@ import torch
 
 from ...client import LiveTrial
 from ..finding import Finding
-from .shared_trial import SharedTrial, numbers
+from .shared_trial import SharedTrial, Unit, check_unit, numbers
 from .watched import Watched, tell
 
 try:
@@ -28,29 +28,33 @@ except ImportError as error:
 
 
 class LightningCallback(Checkpoint):  # type: ignore[misc]
-    """Saves, reports and stops a trial at the end of each epoch.
+    """Saves, reports and stops a trial at the end of each epoch, or each validation.
 
     `trainer.fit(model, ckpt_path=callback.ckpt_path)` goes on where the trial was. The
     metrics are those that the module logged for epochs; under DDP log them with
-    `sync_dist=True`, since the first process reports its own.
+    `sync_dist=True`, since the first process reports its own. With `unit="step"` danlu
+    counts updates, and hears of the trial after each validation.
 
     It replaces `ModelCheckpoint`, and comes after all other callbacks, so that a
-    checkpoint has the state that they have after the epoch. `watch()` looks at the
-    gradients.
+    checkpoint has the state that they have then. `watch()` looks at the gradients.
 
     >>> from danlu.training.callbacks import LightningCallback
-    >>> callback = LightningCallback()
+    >>> callback = LightningCallback(unit="step")
     >>> callback.findings()
     ()
 
     Raises:
         ImportError: there is no Lightning.
+        ValueError: the unit is another one.
     """
 
-    def __init__(self, trial: LiveTrial | None = None) -> None:
+    def __init__(self, trial: LiveTrial | None = None, *, unit: Unit = "epoch") -> None:
         super().__init__()
+        check_unit(unit)
         self._shared = SharedTrial(trial)
+        self._unit = unit
         self._step = 0
+        self._epoch = 0  # the one to come, or the one that it is in
         self._metrics: dict[str, float] = {}
         self._watches = False
         self._watched: Watched | None = None
@@ -71,8 +75,8 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         return () if self._watched is None else self._watched.findings()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins the random state of the first epoch to come."""
-        if trainer.check_val_every_n_epoch != 1:
+        """Begins the random state of the epoch, before its order is drawn."""
+        if self._unit == "epoch" and trainer.check_val_every_n_epoch != 1:
             raise ValueError(
                 "danlu may pause a trial after any epoch, so that each needs a "
                 "validation: Trainer(check_val_every_n_epoch=1), got "
@@ -80,7 +84,7 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
             )
         if self._watches and trainer.is_global_zero:
             self._watched = Watched(pl_module)
-        self._seed(trainer)
+        self._seed("epoch", self._epoch)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reports again what may have been saved without having been reported."""
@@ -92,16 +96,29 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
                 f"the trial has a checkpoint at step {saved.step}, and training begins "
                 f"at {self._step}: trainer.fit(model, ckpt_path=callback.ckpt_path)"
             )
-        self._step_plateaus(trainer, pl_module)
+        if self._unit == "epoch":
+            self._step_plateaus(trainer, pl_module)
+        else:
+            _skip_batches(trainer)
+            self._seed("step", self._step)
         self._end_unless(trainer, self._report())
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """First the checkpoint, then the report."""
-        self._step = trainer.current_epoch + 1
-        self._metrics = numbers(trainer.callback_metrics)
-        self._shared.save(self._step, trainer.save_checkpoint)
-        self._end_unless(trainer, self._report())
-        self._seed(trainer)
+        """Where epochs count, first the checkpoint, then the report."""
+        self._epoch = trainer.current_epoch + 1
+        if self._unit == "epoch":
+            self._settle(trainer, self._epoch, numbers(trainer.callback_metrics))
+        elif trainer.fit_loop.restarting:  # in an epoch that was begun before
+            self._step_plateaus(trainer, pl_module)
+        self._seed("epoch", self._epoch)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where steps count, first the checkpoint, then the report."""
+        if self._unit == "epoch" or trainer.sanity_checking:
+            return
+        found = trainer._results.metrics(on_step=False)["callback"]  # of this one alone
+        self._settle(trainer, trainer.global_step, numbers(found))
+        self._seed("step", self._step)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
@@ -120,17 +137,28 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         tell(self.findings())
 
     def state_dict(self) -> dict[str, Any]:
-        """What was reported last."""
-        return {"step": self._step, "metrics": self._metrics}
+        """What was reported last, and the epoch."""
+        return {"step": self._step, "epoch": self._epoch, "metrics": self._metrics}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over what was reported last."""
-        self._step, self._metrics = state_dict["step"], state_dict["metrics"]
+        """Takes over what was reported last, and the epoch."""
+        self._step, self._epoch = state_dict["step"], state_dict["epoch"]
+        self._metrics = state_dict["metrics"]
+
+    def _settle(self, trainer: Trainer, step: int, metrics: dict[str, float]) -> None:
+        """First the checkpoint, then the report."""
+        self._step, self._metrics = step, metrics
+        self._shared.save(step, trainer.save_checkpoint)
+        self._end_unless(trainer, self._report())
 
     def _step_plateaus(self, trainer: Trainer, module: LightningModule) -> None:
-        """Steps schedulers that wait for a metric: Lightning does it after the save."""
+        """Steps schedulers that wait for a metric, where Lightning leaves it out.
+
+        It steps them after the checkpoint of an epoch was saved, and not at the end of
+        an epoch that it came back to.
+        """
         for found in trainer.lr_scheduler_configs:
-            due = found.interval == "epoch" and self._step % found.frequency == 0
+            due = found.interval == "epoch" and self._epoch % found.frequency == 0
             if found.reduce_on_plateau and due and found.monitor in self._metrics:
                 module.lr_scheduler_step(found.scheduler, self._metrics[found.monitor])
 
@@ -145,10 +173,23 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         trainer.fit_loop.min_epochs = 0
         trainer.fit_loop.epoch_loop.min_steps = 0
 
-    def _seed(self, trainer: Trainer) -> None:
-        trial = self._shared.trial
-        named = f"{trial.seed} {self._step} {trainer.global_rank}"
+    def _seed(self, unit: Unit, count: int) -> None:
+        """Begins a random state of the trial's seed, a place in it, and the rank."""
+        named = f"{self._shared.trial.seed} {unit} {count} {self._shared.rank}"
         bits = random.Random(named).getrandbits(63)
         random.seed(bits)
         numpy.random.seed(bits % 2**32)
         torch.manual_seed(bits)
+
+
+def _skip_batches(trainer: Trainer) -> None:
+    """Passes over the batches of the epoch that were trained on before the save.
+
+    Lightning counts them, and reads the loader from its beginning.
+    """
+    loop = trainer.fit_loop
+    loaders = loop._combined_loader.flattened
+    if all(hasattr(loader, "load_state_dict") for loader in loaders):
+        return  # they know their place by themselves
+    for _ in range(loop.epoch_loop.batch_progress.current.ready):
+        next(loop._data_fetcher.iterator)

@@ -138,6 +138,15 @@ class _Failure(str):
         return cls(f"{type(error).__name__}: {error}")
 
 
+def check_unit(unit: str) -> None:
+    """Raises a ValueError where the unit is no unit.
+
+    >>> check_unit("epoch")
+    """
+    if unit not in ("epoch", "step"):
+        raise ValueError(f"unit is 'epoch' or 'step', got {unit!r}")
+
+
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Those of the metrics that are single numbers.
 
