@@ -247,6 +247,16 @@ def test_the_guards_of_the_study_hold_unless_others_are_named() -> None:
     assert decided(trials, study=stated, terms=Terms(guards=())).guards == ()
 
 
+def test_a_guard_by_the_baseline_waits_until_there_is_one() -> None:
+    stated = replace(STUDY, guards=["size <= baseline", "size <= 3"])
+
+    first = decided(runs({1.0: 0.2}, 5), study=stated, baseline=None)
+
+    assert first.ruling is Ruling.ADOPT
+    assert [own.text for own in first.guards] == ["size <= 3"]
+    assert "'size <= baseline' takes a baseline" in first.caveats[-1]
+
+
 @pytest.mark.parametrize("text", ["size", "size < 3", "size <= baseline * 2", "<= 3"])
 def test_what_is_no_guard_is_refused(text: str) -> None:
     with pytest.raises(StudyError, match=r"guard|constraint"):

@@ -15,6 +15,7 @@ from itertools import chain
 
 from ..analysis.gain import seeds_needed
 from ..errors import StudyError
+from ..guard import limit_of
 from ..history import History
 from ..study import Study
 from ..trial import Kind, State
@@ -139,6 +140,7 @@ class _Case:
             candidate=runs_of(self.weight.best, self.study, self.history),
             gain=self._gain(),
             guards=self._guards(),
+            caveats=(*self.draft.caveats, *self._unlooked()),
         )
         broken = [own.text for own in draft.guards if not own.kept]
         if broken:
@@ -196,11 +198,22 @@ class _Case:
 
     def _guards(self) -> tuple[Guard, ...]:
         baseline = () if self.reference is None else self.reference.trials
-        own = self.terms.guards
         return tuple(
             guard(text, self.study, self.weight.best.trials, baseline)
-            for text in (self.study.guards if own is None else own)
+            for text in self._stated()
+            if baseline or not limit_of(text).relative
         )
+
+    def _unlooked(self) -> Iterator[str]:
+        """The guards that take a baseline, where there is none."""
+        for text in self._stated():
+            if self.reference is None and limit_of(text).relative:
+                yield f"The guard {text!r} takes a baseline, and there is none."
+
+    def _stated(self) -> Sequence[str]:
+        """The guards of the terms, or those of the study."""
+        own = self.terms.guards
+        return self.study.guards if own is None else own
 
     def _alone(self, draft: Decision) -> str:
         known, value = self.weight.known, self.study.objective.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Weight:
     known: Posterior
     gains: Array
     spread: float
-    paired: bool = field(default=True)
+    paired: bool = True
 
 
 def groups_of(history: History) -> list[Group]:
