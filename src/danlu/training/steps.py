@@ -23,8 +23,9 @@ from .program import Program, seeded
 Verdict: TypeAlias = Literal["ok", "edge", "too short", "flat"]
 
 MOST = 1000  # updates of a trial
-# From the suggestion outward, so that the first trial to fit bounds the others early.
-FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)
+# Evenly from a tenth to four times the rate, which is what a plan searches; from the
+# middle outward, so that the first trial to fit bounds the others early.
+FACTORS = tuple(10**own for own in (-0.2, -0.6, 0.2, -1.0, 0.6))
 WATCHED = 512  # training examples, and validation examples, at each look
 FIRST_LOOK, GROWTH = 10, 1.1  # a first guess of the steps is asked to a tenth
 LATE = 0.75  # of the run: what is best later asks for a longer one (the playbook)
