@@ -102,6 +102,16 @@ def test_the_best_ones_are_kept_besides(place: str) -> None:
     assert "1" == read(kept.best())
 
 
+def test_the_checkpoint_of_a_step_is_the_last_that_was_saved_of_it(place: str) -> None:
+    kept = Checkpoints(place, keep_last=3)
+
+    for step, content in ((1, "first"), (2, "other"), (1, "again")):
+        kept.save(step, text(content))
+
+    assert "again" == read(kept.at(1))
+    assert None is kept.at(3)
+
+
 def test_the_best_may_be_the_largest(place: str) -> None:
     kept = Checkpoints(place, keep_best=1, maximize=True)
 

@@ -9,7 +9,7 @@ from danlu.training.schedules import Constant, Linear, one_cycle
 
 
 @pytest.mark.parametrize(
-    "name", ["constant", "linear", "cosine", "stable_decay", "one_cycle"]
+    "name", ["constant", "linear", "cosine", "warmup_stable_decay", "one_cycle"]
 )
 @pytest.mark.parametrize("warmup", [0.0, 0.05])
 def test_every_schedule_lasts_for_the_run(name: str, warmup: float) -> None:
@@ -26,7 +26,7 @@ def test_a_constant_rate_is_where_tuning_starts() -> None:
 
 
 def test_a_stable_decay_falls_at_the_end_alone() -> None:
-    params = {"lr": 0.1, "schedule": "stable_decay", "decay_fraction": 0.1}
+    params = {"lr": 0.1, "schedule": "warmup_stable_decay", "decay_fraction": 0.1}
 
     assert Linear(0.1, 100, hold=90) == build_tracks(params, steps=100).lr
 

@@ -108,6 +108,11 @@ class Checkpoints:
         """The checkpoint with the best metric; one that is damaged is passed over."""
         return self._first_whole(self._by_metric(self._entries()))
 
+    def at(self, step: int) -> Saved | None:
+        """The checkpoint saved last of a step; None if none is kept and whole."""
+        entries = reversed(self._entries())
+        return self._first_whole(entry for entry in entries if entry.step == step)
+
     def steps(self) -> list[int]:
         """The steps of all checkpoints, in the order in which they were saved."""
         return [entry.step for entry in self._entries()]

@@ -13,20 +13,24 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from .schedule_params import DECAY_FRACTION
 from .schedules import (
     Constant,
     Cosine,
     Exponential,
     Linear,
     Pieces,
+    Polynomial,
     Restarts,
     Schedule,
     Step,
     Triangular,
     Warmup,
+    exp_range,
     one_cycle,
     one_cycle_momentum,
     one_cycle_three_phase,
+    triangular2,
     warmup_stable_decay,
 )
 from .tracks import Tracks
@@ -37,9 +41,16 @@ STEPS_AT, STEP_FACTOR = (1 / 2, 3 / 4), 0.1
 # A way up of 2 to 10 epochs from a third or a quarter: Smith (2015), sections 3.2, 3.3.
 HALF_CYCLE_EPOCHS, LOW_SHARE = 2, 1 / 4
 PERIOD_EPOCHS, MULTIPLY = 1, 2  # Loshchilov & Hutter (2017): best early, good late
-DECAY_SHARE = 0.2  # of the steps, after a plateau: Hägele et al. (2024)
 
-_WITH_END = ("linear", "cosine", "exponential", "restarts", "warmup_stable_decay")
+_WITH_END = (
+    "linear",
+    "cosine",
+    "polynomial",
+    "exponential",
+    "exp_range",
+    "restarts",
+    "warmup_stable_decay",
+)
 _OTHER_NAMES = {  # what the same is called elsewhere
     "warmup": "warmup_steps",
     "smoothing": "label_smoothing",
@@ -49,6 +60,14 @@ _OTHER_NAMES = {  # what the same is called elsewhere
     "grad_clip": "clip_norm",
     "max_grad_norm": "clip_norm",
 }
+_FROM_ZERO = (  # whole numbers; 0 leaves the trick out
+    "warmup_steps",
+    "shift",
+    "erase",
+    "frozen_layers",
+    "patience",
+    "keep_best",
+)
 _ALIKE = 0.85  # of two names, as difflib measures it: one or two letters differ
 
 
@@ -77,6 +96,9 @@ class FitSettings:
     class_balance: float = 0.0  # 1: all classes alike often
     schedule: str = "constant"
     warmup_steps: int = 0
+    warmup_fraction: float | None = None  # of the steps, instead of warmup_steps
+    decay_fraction: float = DECAY_FRACTION  # of the steps, under warmup_stable_decay
+    decay_power: float = 1.0  # of a polynomial; 1 is a line
     end_share: float = 0.0  # of the rate, where the schedule ends
     momentum_low: float | None = None  # where the rate is highest, under one-cycle
     weight_decay_norm: float | None = None  # instead of weight_decay
@@ -91,16 +113,22 @@ class FitSettings:
     erase: int = 0
     noise: float = 0.0
     drop_path: float = 0.0  # of the last DropPath; earlier ones have less
+    frozen_layers: int = 0  # children of the model, from the first, not trained
     initialization: str = "torch"
     precision: str = "float32"
     patience: int = 0  # evaluations of the validation loss, 0 for no early stopping
     keep_best: int = 0  # checkpoints, beside the last one
+    result: str = "last"  # epoch whose weights are returned; best, or the soup of kept
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulation"):
             _check_whole(name, getattr(self, name), least=1)
-        for name in ("warmup_steps", "shift", "erase", "patience", "keep_best"):
+        for name in _FROM_ZERO:
             _check_whole(name, getattr(self, name), least=0)
+        for name in ("warmup_fraction", "decay_fraction"):
+            _check_share(name, getattr(self, name))
+        if self.warmup_steps and self.warmup_fraction is not None:
+            raise ValueError("params have both warmup_steps and warmup_fraction")
         if not 0 < self.data_share <= 1:
             raise ValueError(
                 f"data_share is above 0 and at most 1, got data_share={self.data_share}"
@@ -114,6 +142,12 @@ class FitSettings:
                 f"{self.end_share}: make it conditional on {', '.join(_WITH_END)}"
             )
         _check_choice("initialization", self.initialization, ("torch", "he", "xavier"))
+        _check_choice("result", self.result, ("last", "best", "soup"))
+        if self.result != "last" and not self.keep_best:
+            raise ValueError(
+                f"result={self.result!r} is made of checkpoints: say how many in "
+                "keep_best, such as 5"
+            )
         _check_choice("precision", self.precision, ("float32", "bfloat16", "float16"))
 
     @classmethod
@@ -150,12 +184,8 @@ def tracks_of(settings: FitSettings, optimizer: Optimizer, epoch_steps: int) -> 
         ValueError: the settings do not go together.
     """
     steps = settings.epochs * epoch_steps
-    if settings.warmup_steps >= steps:
-        raise ValueError(
-            f"warmup_steps={settings.warmup_steps} leaves nothing of the {steps} steps "
-            f"of epochs={settings.epochs}: shorten the warm-up"
-        )
-    left = steps - settings.warmup_steps
+    warmup = _warmup_steps(settings, steps)
+    left = steps - warmup
     lr = SCHEDULES[settings.schedule](settings, left, epoch_steps)
     norm = settings.weight_decay_norm
     decay: Schedule | None = None
@@ -163,11 +193,24 @@ def tracks_of(settings: FitSettings, optimizer: Optimizer, epoch_steps: int) -> 
         decay = NormalizedDecay(norm, lr)
     elif norm is not None:
         decay = Constant(normalized_decay(norm, steps=steps, lr=settings.lr))
-    if settings.warmup_steps:
+    if warmup:
         _check_warmup(settings, lr)
-        lr = Warmup(settings.warmup_steps, lr)
-        decay = decay and Warmup(settings.warmup_steps, decay, start=decay(0))
+        lr = Warmup(warmup, lr)
+        decay = decay and Warmup(warmup, decay, start=decay(0))
     return Tracks(lr, _momentum(settings, optimizer, lr), decay)
+
+
+def _warmup_steps(settings: FitSettings, steps: int) -> int:
+    """The updates before the schedule begins; a one-cycle has its own way up."""
+    warmup = settings.warmup_steps
+    if settings.warmup_fraction is not None and settings.schedule != "one_cycle":
+        warmup = round(settings.warmup_fraction * steps)
+    if warmup >= steps:
+        raise ValueError(
+            f"warmup_steps={warmup} leaves nothing of the {steps} steps "
+            f"of epochs={settings.epochs}: shorten the warm-up"
+        )
+    return warmup
 
 
 def _linear(settings: FitSettings, steps: int, _: int) -> Schedule:
@@ -178,13 +221,24 @@ def _cosine(settings: FitSettings, steps: int, _: int) -> Schedule:
     return Cosine(settings.lr, steps, end=settings.lr * settings.end_share)
 
 
+def _polynomial(settings: FitSettings, steps: int, _: int) -> Schedule:
+    end = settings.lr * settings.end_share
+    return Polynomial(settings.lr, steps, settings.decay_power, end)
+
+
 def _exponential(settings: FitSettings, steps: int, _: int) -> Schedule:
+    return Exponential(settings.lr, _factor(settings, steps), steps)
+
+
+def _factor(settings: FitSettings, steps: int) -> float:
+    """By what the rate is multiplied at each step, to come to its end share."""
     if not settings.end_share > 0:
         raise ValueError(
-            "schedule='exponential' never comes to 0: give an end_share above 0, got "
-            f"end_share={settings.end_share}"
+            f"schedule={settings.schedule!r} never comes to 0: give an end_share above "
+            f"0, got end_share={settings.end_share}"
         )
-    return Exponential(settings.lr, settings.end_share ** (1 / steps), steps)
+    factor: float = settings.end_share ** (1 / steps)
+    return factor
 
 
 def _step(settings: FitSettings, steps: int, _: int) -> Schedule:
@@ -197,13 +251,31 @@ def _triangular(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule
     return Triangular(settings.lr * LOW_SHARE, settings.lr, half_cycle, steps)
 
 
+def _triangular2(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
+    half_cycle = HALF_CYCLE_EPOCHS * epoch_steps
+    return triangular2(settings.lr * LOW_SHARE, settings.lr, half_cycle, steps=steps)
+
+
+def _exp_range(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
+    low, half_cycle = settings.lr * LOW_SHARE, HALF_CYCLE_EPOCHS * epoch_steps
+    gamma = _factor(settings, steps)
+    return exp_range(low, settings.lr, half_cycle, gamma=gamma, steps=steps)
+
+
+def _one_cycle(settings: FitSettings, steps: int, _: int) -> Schedule:
+    if settings.warmup_fraction is None:
+        return one_cycle(settings.lr, steps)
+    return one_cycle(settings.lr, steps, rise=settings.warmup_fraction)
+
+
 def _restarts(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
     end = settings.lr * settings.end_share
     return Restarts(settings.lr, PERIOD_EPOCHS * epoch_steps, MULTIPLY, end, steps)
 
 
 def _stable(settings: FitSettings, steps: int, _: int) -> Schedule:
-    end, decay = settings.lr * settings.end_share, max(1, round(DECAY_SHARE * steps))
+    end = settings.lr * settings.end_share
+    decay = max(1, round(settings.decay_fraction * steps))
     return warmup_stable_decay(settings.lr, steps, warmup=0, decay=decay, end=end)
 
 
@@ -212,11 +284,14 @@ SCHEDULES: Mapping[str, Callable[[FitSettings, int, int], Schedule]] = {
     "constant": lambda settings, steps, _: Constant(settings.lr),
     "linear": _linear,
     "cosine": _cosine,
+    "polynomial": _polynomial,
     "exponential": _exponential,
     "step": _step,
     "triangular": _triangular,
+    "triangular2": _triangular2,
+    "exp_range": _exp_range,
     "restarts": _restarts,
-    "one_cycle": lambda settings, steps, _: one_cycle(settings.lr, steps),
+    "one_cycle": _one_cycle,
     "one_cycle_three_phase": lambda settings, steps, _: one_cycle_three_phase(
         settings.lr, steps
     ),
@@ -227,8 +302,8 @@ SCHEDULES: Mapping[str, Callable[[FitSettings, int, int], Schedule]] = {
 def _check_warmup(settings: FitSettings, lr: Schedule) -> None:
     if isinstance(lr, Pieces):
         raise ValueError(
-            f"schedule={settings.schedule!r} has a way up of its own: leave out "
-            f"warmup_steps={settings.warmup_steps}"
+            f"schedule={settings.schedule!r} has a way up of its own: leave out the "
+            "warm-up"
         )
 
 
@@ -256,6 +331,11 @@ def _momentum(
 def _check_whole(name: str, value: Any, *, least: int) -> None:
     if type(value) is not int or value < least:
         raise ValueError(f"{name} is a whole number from {least}, got {name}={value!r}")
+
+
+def _check_share(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value < 1:
+        raise ValueError(f"{name} is a share from 0 to below 1, got {name}={value}")
 
 
 def _check_choice(name: str, value: Any, known: Collection[str]) -> None:

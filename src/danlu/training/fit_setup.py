@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from .drop_path import DropPath, drop_path_rates
 from .fit_settings import FitSettings
+from .freezing import freeze
 from .groups import layer_groups, uncovered
 from .initialization import initialize_he, initialize_xavier
 from .optimizers import build_optimizer
@@ -49,14 +50,22 @@ def share_of(examples: Labeled, share: float) -> Labeled:
 
 
 def prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
-    """The model with its initialization, and the rates of its drop paths.
+    """The model with its initialization, frozen layers, and rates of its drop paths.
 
     >>> prepared(nn.Linear(2, 2), FitSettings(epochs=1, lr=0.1))
     Linear(in_features=2, out_features=2, bias=True)
 
     Raises:
-        ValueError: there is a rate of drop paths and the model has none.
+        ValueError: there is a rate of drop paths and the model has none, or no layer is
+            left to train.
     """
+    children = list(model.children())
+    if settings.frozen_layers and settings.frozen_layers >= len(children):
+        raise ValueError(
+            f"frozen_layers={settings.frozen_layers} leaves nothing of the "
+            f"{len(children)} children of the model to train"
+        )
+    freeze(*children[: settings.frozen_layers])
     _INITIALIZATIONS[settings.initialization](model)
     drops = [inner for inner in model.modules() if isinstance(inner, DropPath)]
     if settings.drop_path and not drops:

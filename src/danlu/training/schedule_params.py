@@ -22,9 +22,9 @@ def build_tracks(params: Mapping[str, Any], steps: int) -> Tracks:
     """The rates of a run of `steps` updates, as a trial's params describe them.
 
     `lr` is the peak. `schedule` is `constant` (without one), `linear`, `cosine`,
-    `stable_decay` or `one_cycle`. `warmup_fraction` of the steps go to a warm-up (of a
-    one-cycle: to its way up), and `decay_fraction` of them to the end of a
-    `stable_decay`. Other names are not its business.
+    `warmup_stable_decay` or `one_cycle`. `warmup_fraction` of the steps go to a warm-up
+    (of a one-cycle: to its way up), and `decay_fraction` of them to the end of a
+    `warmup_stable_decay`. Other names are not its business.
 
     >>> from danlu import training
     >>> params = {"lr": 0.1, "schedule": "cosine", "warmup_fraction": 0.05, "width": 64}
@@ -42,14 +42,14 @@ def build_tracks(params: Mapping[str, Any], steps: int) -> Tracks:
         given = {"rise": warmup} if "warmup_fraction" in params else {}
         return Tracks(one_cycle(lr, steps, **given))
     first = round(warmup * steps)
-    if name == "stable_decay":
+    if name == "warmup_stable_decay":
         decay = max(round(_share(params, "decay_fraction", DECAY_FRACTION) * steps), 1)
         hold = max(steps - first - decay, 0)
         rates: Schedule = Linear(lr, steps - first, hold=hold)
     elif name in _SCHEDULES:
         rates = _SCHEDULES[name](lr, steps - first)
     else:
-        known = ", ".join([*_SCHEDULES, "stable_decay", "one_cycle"])
+        known = ", ".join([*_SCHEDULES, "warmup_stable_decay", "one_cycle"])
         raise ValueError(f"build_tracks knows no schedule {name!r}: use one of {known}")
     return Tracks(Warmup(first, rates) if first else rates)
 

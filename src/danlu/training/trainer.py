@@ -31,8 +31,10 @@ from .averaging import WeightAverage
 from .balanced import Oversampled, class_weights
 from .clipping import check_clipping
 from .finding import Finding
+from .fit_result import epochs_for, weights_at
 from .fit_settings import FitSettings, tracks_of
 from .fit_setup import Labeled, Params, optimizer_of, prepared, scaler_of, share_of
+from .freezing import train_unfrozen
 from .gradient_monitor import GradientMonitor
 from .live_curves import write_curves
 from .norm_statistics import reestimate_norms
@@ -51,8 +53,9 @@ WIDTHS = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # of autocast
 class Fitted:
     """A trained model, in eval mode, with the metrics of each epoch and findings.
 
-    The model has the averaged weights if there was an average. The findings are those
-    of the gradients and the schedule, without those that say `ok`.
+    The model has the averaged weights if there was an average, and those of
+    `of_epochs`. The findings are those of the gradients and the schedule, without those
+    that say `ok`.
 
     >>> from torch import nn
     >>> from danlu import training
@@ -64,6 +67,7 @@ class Fitted:
     model: nn.Module
     curve: Sequence[Mapping[str, float]]
     findings: Sequence[Finding]
+    of_epochs: Sequence[int] = ()  # the last one without any
 
     @property
     def best_epoch(self) -> int:
@@ -179,7 +183,7 @@ class _Run:
         A loss that is not a number ends the epoch at once, and is returned.
         """
         _seed(self.trial.seed, self.epoch + 1)
-        self.model.train()
+        train_unfrozen(self.model)
         total = 0.0
         for at, places in enumerate(self._batches()):
             self.tracks.set(self.optimizer, self.epoch * self.steps + at)
@@ -250,7 +254,8 @@ class _Run:
     def measure(self, loss: float) -> None:
         """Puts the metrics of the epoch that was just trained to the curve."""
         with self.average.applied() if self.average is not None else nullcontext():
-            self._measure_norms()
+            if self.average is not None:
+                self._measure_norms()
             train_loss, train_error = self._measured(*self.train_sample)
             val_loss, val_error = self._measured(*self.val_set)
         metrics = {"val_loss": val_loss, "train_loss": train_loss, "loss": loss}
@@ -287,9 +292,9 @@ class _Run:
             return self._forward(inputs.to(self.device))
 
     def _measure_norms(self) -> None:
-        """Gives batch norms the statistics of the averaged weights."""
+        """Gives batch norms the statistics of weights that nothing was trained with."""
         norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
-        if self.average is None or not norms:
+        if not norms:
             return
         parts = self.train_sample[0].split(self.batch_size)
         whole = [part for part in parts if len(part) == len(parts[0])]
@@ -343,8 +348,15 @@ class _Run:
 
     def fitted(self) -> Fitted:
         """What the training came to."""
-        if self.average is not None:
-            unwrapped(self.model).load_state_dict(self.average.weights())
+        losses = [epoch["val_loss"] for epoch in self.curve]
+        kept = self.checkpoints.steps()
+        epochs = epochs_for(self.settings.result, losses, kept)
+        weights = None if self.average is None else self.average.weights()
+        if epochs:
+            weights = weights_at(self.checkpoints, epochs, self.device)
+        if weights is not None:
+            unwrapped(self.model).load_state_dict(weights)
+        if self.average is not None or len(epochs) > 1:
             self._measure_norms()
         limit = self.settings.clip_norm
         clipping = [] if limit is None else [check_clipping(self.monitor.norms, limit)]
@@ -352,7 +364,7 @@ class _Run:
         found = [*self.faults, *audit(self.tracks.lr, steps)]
         found += [*self.monitor.findings(), *clipping]
         worth = tuple(finding for finding in found if finding.level != "ok")
-        return Fitted(self.model.eval(), tuple(self.curve), worth)
+        return Fitted(self.model.eval(), tuple(self.curve), worth, tuple(epochs))
 
 
 def _diverged(loss: float, epoch: int, update: int) -> Finding:

@@ -1,0 +1,54 @@
+"""Which weights a training with `fit` ends with: of its last epoch, or of its best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ..checkpoints import Checkpoints
+from .ensembles import soup
+from .stopping import best_step
+
+Weights = Mapping[str, torch.Tensor]
+
+
+def epochs_for(
+    result: str, losses: Sequence[float], kept: Collection[int]
+) -> list[int]:
+    """The epochs whose weights make the result; none means those at the end.
+
+    `losses` are those of the epochs, from the first; `kept` are epochs with a
+    checkpoint.
+
+    >>> epochs_for("best", [0.9, 0.2, 0.8, 0.5, 0.4, 0.3, 0.3, 0.4], kept=[2, 6, 8])
+    [6]
+    >>> epochs_for("soup", [0.9, 0.5, 0.4], kept=[2, 3])
+    [2, 3]
+    """
+    usable = [epoch for epoch in sorted(kept) if math.isfinite(losses[epoch - 1])]
+    if result == "last" or not usable:
+        return []
+    if result == "soup":
+        return usable
+    return [best_step(range(1, len(losses) + 1), losses, kept=usable)]
+
+
+def weights_at(
+    checkpoints: Checkpoints, epochs: Sequence[int], device: torch.device
+) -> dict[str, torch.Tensor]:
+    """The mean of the weights that were measured at these epochs.
+
+    Those are the averaged ones, if there was an average.
+    """
+    saved = [checkpoints.at(epoch) for epoch in epochs]
+    paths = [own.path for own in saved if own is not None]
+    return soup([_measured(path, device) for path in paths])
+
+
+def _measured(path: Any, device: torch.device) -> Weights:
+    state = torch.load(path, map_location=device, weights_only=True)
+    weights: Weights = (state["average"] or {}).get("averages", state["model"])
+    return weights
