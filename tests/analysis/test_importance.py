@@ -114,6 +114,23 @@ def test_a_conditional_hyperparameter_counts_where_it_is_active() -> None:
     assert rows["opt=adam/lr"].share > 0.5 > 0.1 > rows["opt=sgd/rate"].share
 
 
+def test_an_option_matters_by_what_belongs_to_it() -> None:
+    space: dict[str, Domain] = {
+        "opt": Choice({"adam": {"lr": Float(0, 1)}, "sgd": {"rate": Float(0, 1)}}),
+        "b": Float(0, 1),
+    }
+
+    def surface(params: Mapping[str, Any]) -> float:
+        return float(params["lr"] if params["opt"] == "adam" else 3 + params["rate"])
+
+    seen = importances(*drawn(space, surface, count=80, seed=0, noise=0.002))
+
+    assert seen is not None
+    rows = {row.path: row for row in seen.rows}
+    assert "matters" == rows["opt"].verdict
+    assert rows["opt"].share > 0.9 > 0.1 > rows["b"].share
+
+
 def test_the_shares_of_a_known_function_are_found() -> None:
     # x + 2 y: variances 1/12 and 4/12 (Hutter et al., 2014, section 2: no interaction)
     rng = np.random.default_rng(0)
@@ -147,7 +164,7 @@ def test_the_total_of_what_says_nothing_is_around_zero() -> None:
     values = points[:, 0]
     trees = forest(points, values, 16, rng)
 
-    (first, second), explained = totals(trees, points, values, rng)
+    (first, second), explained = totals(trees, points, values, rng, together=[[0], [1]])
 
     assert first.share == pytest.approx(1.0, abs=0.1)
     assert second.share == pytest.approx(0.0, abs=0.01)

@@ -72,7 +72,7 @@ def test_a_band_has_its_numbers_in_its_text_alternative(compared: Summary) -> No
 def test_the_terminal_draws_the_bands_below_one_another(compared: Summary) -> None:
     said = text(compared)
     assert "act: expected best of 20 trials each" in said
-    relu, gelu = isolation_rows(compared, compared.isolations[0])
+    relu, gelu = isolation_rows(compared, compared.isolations[0], 24)
     assert relu[1].index("o") < gelu[1].index("o")
     assert len(relu[1]) == len(gelu[1])
     assert gelu[2].endswith("worse")
@@ -96,7 +96,7 @@ def test_a_study_that_compares_nothing_draws_no_bands() -> None:
 
 def test_a_continuous_value_is_drawn_by_its_stretches() -> None:
     summary = made(scientific=["lr"])
-    names = [row[0] for row in isolation_rows(summary, summary.isolations[0])]
+    names = [row[0] for row in isolation_rows(summary, summary.isolations[0], 24)]
     assert names == ["0 to 0.25", "0.25 to 0.5", "0.5 to 0.75", "0.75 to 1"]
     assert ">0.25 to 0.5</text>" in html(summary)
 
@@ -187,3 +187,12 @@ def test_a_bound_that_the_best_crowd_is_marked_on_its_plot() -> None:
     assert "a bound that the best trials crowd" in marked
     plain = html(replace(summary, findings=()))
     assert "crowd" not in plain.split("<body>")[1]
+
+
+def test_long_names_give_way_to_the_numbers_in_a_narrow_terminal() -> None:
+    name = "a_hyperparameter_with_a_name_that_is_far_too_long"
+    rows = (replace(SHARES.rows[0], path=name), *SHARES.rows[1:])
+    summary = replace(made(), importances=replace(SHARES, rows=rows))
+    (line,) = (own for own in text(summary, 60).splitlines() if "far_too_long" in own)
+    assert line.strip().startswith("…")
+    assert line.endswith("50 % (40 to 60 %)")

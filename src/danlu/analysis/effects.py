@@ -35,11 +35,18 @@ class Total:
 
 
 def totals(
-    trees: Sequence[Tree], points: Array, values: Array, rng: Generator
+    trees: Sequence[Tree],
+    points: Array,
+    values: Array,
+    rng: Generator,
+    *,
+    together: Sequence[Sequence[int]],
 ) -> tuple[list[Total], float]:
     """The total share of each column, and how much the forest explains (R squared).
 
-    Points (n, d) are nan where a column is inactive: it is shuffled where it is active.
+    Points (n, d) are nan where a column is inactive: it is shuffled where it is active,
+    with the columns that are `together` with it. An option goes along with what belongs
+    to it: alone it would leave a point that no trial can have.
     """
     filled, active = filling(points), np.isfinite(points)
     n, d = points.shape
@@ -51,8 +58,8 @@ def totals(
         predicted[tree.out] += plain
         for column in range(d):
             (places,) = np.nonzero(active[tree.out, column])
-            mixed = own[places]
-            mixed[:, column] = rng.permutation(mixed[:, column])
+            mixed, order = own[places], rng.permutation(len(places))
+            mixed[:, together[column]] = mixed[order][:, together[column]]
             after = (truth[places] - tree.predict(mixed)) ** 2
             before = (truth[places] - plain[places]) ** 2
             grown[tree.out[places], column] += after - before
@@ -95,6 +102,12 @@ def stretches(dimensions: Sequence[Dimension], column: int) -> Stretches:
             found[place] = (middle - half, middle + half)
         dimension = dimensions[place]
     return found
+
+
+def dependents(dimensions: Sequence[Dimension], column: int) -> list[int]:
+    """A column and all that depend on it, to any depth."""
+    every = range(len(dimensions))
+    return [k for k in every if k == column or column in stretches(dimensions, k)]
 
 
 class Shares:

@@ -17,7 +17,7 @@ from ..trial import Trial
 from .base import Finding, Level
 from .bias import is_adaptive
 from .bounded import bounded
-from .effects import Shares, Total, filling, stretches, totals
+from .effects import Shares, Total, dependents, filling, stretches, totals
 from .forest import Tree, forest
 from .sentence import brief, listed
 from .terms import Model, model
@@ -44,7 +44,8 @@ class Importance:
     `share` is the part in all ways, alone and with others, its 90 % interval is `low`
     to `high`; `alone` is its main effect. `verdict` is `matters`, `insensitive`, or
     `unknown` where it was not explored enough to say. `trials` are those in which it is
-    active: of a conditional one everything is taken among these.
+    active: of a conditional one everything is taken among these. The share of a choice
+    holds that of the hyperparameters which belong to its options.
     """
 
     path: str
@@ -194,7 +195,8 @@ def _seen(history: History) -> _Seen | None:
 def _weighed(seen: _Seen) -> Importances:
     rng = np.random.default_rng(0)  # the same answer to whoever asks again
     trees = forest(filling(seen.points), seen.losses, TREES, rng)
-    shares, explained = totals(trees, seen.points, seen.losses, rng)
+    together = [dependents(seen.dimensions, k) for k in range(len(seen.dimensions))]
+    shares, explained = totals(trees, seen.points, seen.losses, rng, together=together)
     scale = max(explained, LEAST_EXPLAINED)
     explained = max(explained, seen.model.explained)
     rows = [

@@ -161,7 +161,7 @@ def _schedule_lines(history: History, one: Trial) -> Iterator[str]:
     """By which params the trial's checkpoint was trained, if not by its own alone."""
     from ..analysis import schedule_of
     from ..report.schedule import schedule_rows
-    from ..report.terminal import table
+    from ..report.table import table
 
     if one.parent is None:
         return

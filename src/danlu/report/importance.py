@@ -15,7 +15,6 @@ from .words import number, plural
 MOST_ROWS = 20  # hyperparameters drawn; the page says how many there are
 ROW, TOP, BOTTOM = 24, 8, 22  # heights in units of the figure
 WIDE = 500  # from here on the numbers stand beside the bars
-BAR = 24  # characters of a bar in a terminal
 UNKNOWN = "not explored enough to say"
 
 
@@ -41,12 +40,12 @@ def importance_plot(summary: Summary, found: Importances, width: int) -> Markup:
     return svg.figure(width, bottom + BOTTOM, f"what {name} depends on: {label}", parts)
 
 
-def importance_rows(found: Importances) -> list[list[str]]:
-    """Rows of a table for a terminal: the path, a bar of its share, the numbers."""
+def importance_rows(found: Importances, columns: int) -> list[list[str]]:
+    """Rows for a terminal: the path, a bar of at most so many columns, the numbers."""
     rows = found.rows[:MOST_ROWS]
     most = max((row.high for row in rows if row.verdict != "unknown"), default=1.0)
     return [
-        [_name(row, found), _blocks(row, max(most, 0.1)), _numbers(row, found)]
+        [_name(row, found), _blocks(row, most, columns), _numbers(row, found)]
         for row in rows
     ]
 
@@ -73,7 +72,10 @@ def remarks(summary: Summary, found: Importances) -> str:
         "these are the shares of that, alone and with others, with 90 % intervals."
     ]
     if any(row.trials < found.trials for row in found.rows):
-        parts.append("* conditional: its share among the trials in which it is active.")
+        parts.append(
+            "* conditional: its share among the trials in which it is active, and a "
+            "part of the share of the choice that it belongs to."
+        )
     if len(found.rows) > MOST_ROWS:
         count = len(found.rows)
         parts.append(f"Shown are the {MOST_ROWS} most important of {count:,}.")
@@ -124,11 +126,12 @@ def _bar(row: Importance, scale: svg.Scale, y: float) -> Iterator[str]:
     yield svg.line((high, y - 3), (high, y + 3), "whisker")
 
 
-def _blocks(row: Importance, most: float) -> str:
+def _blocks(row: Importance, most: float, columns: int) -> str:
     if row.verdict == "unknown":
-        return "?".ljust(BAR)
-    share, high = (round(BAR * own / most) for own in (row.share, row.high))
-    return ("█" * share + "-" * (high - share)).ljust(BAR)
+        return "?".ljust(columns)
+    each = columns / max(most, 0.1)
+    share, high = round(each * row.share), round(each * row.high)
+    return ("█" * share + "-" * (high - share)).ljust(columns)
 
 
 def _room(words: str) -> float:

@@ -15,7 +15,6 @@ from .words import PARAM_DIGITS, finding_text, number, plural, value_text
 MOST_ROWS = 24  # of one figure; more arms are thinned to the best, and the page says so
 ROW, TOP, BOTTOM = 26, 8, 38  # heights in units of the figure
 WIDE = 500  # from here on the numbers stand beside the bands
-BAND = 24  # characters of a band in a terminal
 
 
 def shown_rows(summary: Summary, isolation: Isolation) -> list[Isolated]:
@@ -50,12 +49,14 @@ def isolation_plot(summary: Summary, isolation: Isolation, width: int) -> Markup
     return svg.figure(width, bottom + BOTTOM, _alternative(summary, isolation), parts)
 
 
-def isolation_rows(summary: Summary, isolation: Isolation) -> list[list[str]]:
-    """Rows of a table for a terminal: the value, its band as text, and the numbers."""
+def isolation_rows(
+    summary: Summary, isolation: Isolation, columns: int
+) -> list[list[str]]:
+    """Rows for a terminal: the value, its band of so many columns, and the numbers."""
     rows = shown_rows(summary, isolation)
     if not rows:
         return []
-    scale = svg.fitting_scale(*_ends(rows), 0, BAND - 1)
+    scale = svg.fitting_scale(*_ends(rows), 0, columns - 1)
     best = _may_be_best(summary, isolation)
     return [[row_text(row), _drawn(row, scale), _numbers(row, best)] for row in rows]
 
@@ -130,7 +131,7 @@ def _drawn(row: Isolated, scale: svg.Scale) -> str:
     )
     return "".join(
         "o" if column == best else "-" if low <= column <= high else "·"
-        for column in range(BAND)
+        for column in range(round(scale.end) + 1)
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -14,6 +15,7 @@ from ..domain import Choice, Int
 from ..trial import Curve, State
 from . import importance, isolation, ruling, words
 from .schedule import changing, schedule_rows
+from .table import barred, table
 from .words import printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -184,26 +186,6 @@ def _params(row: Row, names: Sequence[str]) -> list[str]:
     ]
 
 
-def table(rows: Sequence[Sequence[str]], left: Collection[int] = ()) -> list[str]:
-    """Lines of aligned columns, indented by two; those in `left` and the first go left.
-
-    >>> table([["trial", "loss"], ["#3", "0.25"]])
-    ['  trial  loss', '  #3     0.25']
-    """
-    clean = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*clean, strict=True)]
-    lines = []
-    for row in clean:
-        cells = [
-            set_cell_size(cell, width)
-            if column in (0, *left)
-            else " " * (width - cell_len(cell)) + cell
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  " + "  ".join(cells).rstrip())
-    return lines
-
-
 def _arms(summary: Summary, page: _Page) -> Iterator[str]:
     if len(summary.arms) < 2:
         return
@@ -220,10 +202,10 @@ def _arms(summary: Summary, page: _Page) -> Iterator[str]:
 
 
 def _isolations(summary: Summary, page: _Page) -> Iterator[str]:
-    for own in summary.isolations:
+    for place, own in enumerate(summary.isolations):
+        yield from [""] if place else []
         yield page.style(page.cut(printable(isolation.heading(own))), "bold")
-        lines = table(isolation.isolation_rows(summary, own), left=(1, 2))
-        yield from (page.cut(line) for line in lines)
+        yield from barred(page.width, partial(isolation.isolation_rows, summary, own))
         for said in (isolation.left_out(summary, own), isolation.verdict(summary, own)):
             yield from page.wrap(said, "  ")
 
@@ -234,8 +216,7 @@ def _importances(summary: Summary, page: _Page) -> Iterator[str]:
         return
     name = printable(summary.metric.name)
     yield page.style(page.cut(f"What {name} depends on"), "bold")
-    lines = table(importance.importance_rows(found), left=(1, 2))
-    yield from (page.cut(line) for line in lines)
+    yield from barred(page.width, partial(importance.importance_rows, found))
     for own in found.interactions:
         yield from page.wrap(importance.interaction_text(own), "  ")
     for line in page.wrap(importance.remarks(summary, found), "  "):
