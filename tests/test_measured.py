@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 
@@ -12,20 +12,10 @@ from danlu.domain import Choice, Domain, Float
 from danlu.errors import StudyError
 from danlu.executors import Inline
 from danlu.history import History
-from danlu.measured import around
+from danlu.measured import Measured, around
 from danlu.study import Study
 
-
-@dataclass(frozen=True)
-class Measured:
-    """What a pre-flight of any training tool may say."""
-
-    faults: tuple[str, ...] = ()
-    rates: tuple[float, float] | None = (1e-3, 4e-2)
-    message: str = "A rate of 0.01 is usable."
-    updates: int = 300
-    trainings: float | None = 3.0
-    seconds: float = 36.0
+FOUND = Measured((1e-3, 4e-2), "A rate of 0.01 is usable.", (), 300, 3.0, 36.0)
 
 
 def study(domain: Domain | None = None, name: str = "lr") -> Study:
@@ -39,7 +29,7 @@ def train(trial: LiveTrial) -> None:
 
 
 def test_the_rate_is_searched_where_it_was_measured() -> None:
-    moved = around(study(), Measured())
+    moved = around(study(), FOUND)
 
     assert Float(1e-3, 4e-2, log=True) == moved.search_space.domains["lr"]
     assert "instead of 1e-06..1 log" in moved.note
@@ -54,7 +44,7 @@ def test_other_hyperparameters_stay() -> None:
         trials=1,
         fixed={"epochs": 3},
     )
-    space = around(both, Measured()).search_space
+    space = around(both, FOUND).search_space
 
     assert Float(0.0, 1.0) == space.domains["decay"]
     assert {"epochs": 3} == space.fixed
@@ -63,9 +53,9 @@ def test_other_hyperparameters_stay() -> None:
 @pytest.mark.parametrize(
     ("stated", "measured"),
     [
-        (study(), Measured(rates=None, message="No end.")),
-        (study(Choice([0.1, 0.2])), Measured()),
-        (study(name="rate"), Measured()),
+        (study(), replace(FOUND, rates=None, message="No end.")),
+        (study(Choice([0.1, 0.2])), FOUND),
+        (study(name="rate"), FOUND),
     ],
 )
 def test_what_cannot_be_moved_stays_and_the_note_says_so(
@@ -79,7 +69,7 @@ def test_what_cannot_be_moved_stays_and_the_note_says_so(
 
 def test_a_fault_is_not_tuned() -> None:
     with pytest.raises(StudyError, match="no gradient"):
-        around(study(), Measured(faults=("Layer 3 gets no gradient.",)))
+        around(study(), replace(FOUND, faults=("Layer 3 gets no gradient.",)))
 
 
 def test_the_preflight_is_part_of_the_budget() -> None:
@@ -88,8 +78,8 @@ def test_the_preflight_is_part_of_the_budget() -> None:
         def run(own: Study) -> History:
             return project.run(own, Inline(train))
 
-        found = tune(project, study(), run, Budget(15), preflight=Measured())
-        again = tune(project, study(), run, Budget(15), preflight=Measured())
+        found = tune(project, study(), run, Budget(15), preflight=FOUND)
+        again = tune(project, study(), run, Budget(15), preflight=FOUND)
 
     assert found.before == 3.0
     assert sum(own.spent for own in found.rounds) == pytest.approx(12, abs=0.5)
@@ -99,14 +89,14 @@ def test_the_preflight_is_part_of_the_budget() -> None:
 
 def test_a_budget_that_the_preflight_took_is_refused() -> None:
     with danlu.open(":memory:") as project, pytest.raises(StudyError, match="nothing"):
-        tune(project, study(), project.history, Budget(2), preflight=Measured())
+        tune(project, study(), project.history, Budget(2), preflight=FOUND)
 
 
 def test_its_cost_is_in_the_unit_of_the_budget() -> None:
-    assert Trainings().before(Measured()) == 3.0
-    assert Hours(slots=4).before(Measured()) == pytest.approx(0.01)
+    assert Trainings().before(FOUND) == 3.0
+    assert Hours(slots=4).before(FOUND) == pytest.approx(0.01)
 
 
 def test_a_cost_that_nobody_can_count_is_refused() -> None:
     with pytest.raises(StudyError, match="updates=N"):
-        Trainings().before(Measured(trainings=None))
+        Trainings().before(replace(FOUND, trainings=None))

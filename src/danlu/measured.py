@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .domain import Float
@@ -41,6 +41,22 @@ class Preflight(Protocol):
         """What it took."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A pre-flight as plain values: to be kept, or measured by other means.
+
+    >>> Measured(rates=(1e-3, 0.1), message="0.03 is usable.", updates=300).faults
+    ()
+    """
+
+    rates: tuple[float, float] | None
+    message: str
+    faults: Sequence[str] = ()
+    updates: int = 0
+    trainings: float | None = 0.0
+    seconds: float = 0.0
+
+
 def around(study: Study, preflight: Preflight) -> Study:
     """The study with its learning rate searched where it was measured to be usable.
 
@@ -48,11 +64,9 @@ def around(study: Study, preflight: Preflight) -> Study:
     with a note that says so, as does one for which no rate was found.
 
     >>> import danlu
-    >>> from types import SimpleNamespace
     >>> study = danlu.Study("s", "Which rate?", "loss", trials=9,
     ...                     space={"lr": danlu.Float(1e-6, 1, log=True)})
-    >>> preflight = SimpleNamespace(faults=(), rates=(1e-3, 4e-2), message="0.01 is.")
-    >>> moved = around(study, preflight)
+    >>> moved = around(study, Measured((1e-3, 4e-2), "A rate of 0.01 is usable."))
     >>> str(moved.search_space.domains["lr"])
     '0.001..0.04 log'
 

@@ -87,6 +87,9 @@ def test_a_preflight_moves_the_rate_and_counts(danlu: Danlu, tmp_path: Path) -> 
         assert isinstance(domain, library.Float)
         assert 1e-3 < domain.low < domain.high
         assert only.note.startswith("Pre-flight: lr ")
+    (tmp_path / "probes.py").unlink()  # it is not needed again
+    again = danlu("tune", "--trials", 8, "--preflight", "probes.py:probe", "-q")
+    assert (again.code, again.out) == (0, said.out)
 
 
 def test_a_fault_stops_before_anything_is_tuned(danlu: Danlu, tmp_path: Path) -> None:
@@ -94,4 +97,5 @@ def test_a_fault_stops_before_anything_is_tuned(danlu: Danlu, tmp_path: Path) ->
     said = danlu("tune", "--trials", 8, "--preflight", "probes.py:faulty", "-q")
     assert said.code == 3
     assert "a fault: " in said.err
-    assert not (tmp_path / ".danlu" / "danlu.db").exists()
+    with library.open(tmp_path / ".danlu" / "danlu.db") as project:
+        assert () == tuple(project.studies())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..jsontext import dumps, loads
 from .exits import GATE, NO_RESULT
 from .options import ADDRESS, ON, PROJECT, SLURM
 from .place import existing_or_new, launch_path
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from ..autopilot import Tuned
     from ..budget import Budget
     from ..history import History
-    from ..measured import Preflight
+    from ..measured import Measured, Preflight
+    from ..project import Project
     from ..study import Study
     from ..studyfile import StudyFile
 
@@ -75,14 +79,17 @@ def tune(
     check_words(file)
     program = placed(file.program, on, address, slurm)
     executor_of(program)  # first, so that no study is left behind
-    preflight = None if probe is None else _before(probe)
-    if preflight is not None and preflight.faults:
-        return GATE
     with existing_or_new(place) as project:
         warn_on_stderr()
+        first = f"{file.study.name}-1"
+        preflight = None if probe is None else _before(project, first, probe)
+        if preflight is not None and preflight.faults:
+            return GATE
 
         def run(study: Study) -> History:
             write_program(program, launch_path(project, study.name))
+            if preflight is not None and study.name == first:
+                _keep(project, first, preflight)
             watch = watcher(plain=plain, quiet=quiet, verbose=verbose)
             try:
                 return project.run(study, executor_of(program), watch=watch)
@@ -100,10 +107,15 @@ def tune(
         return _concluded(tuned)
 
 
-def _before(probe: str) -> Preflight:
-    """The pre-flight of a probe; what it found is said on stderr."""
+def _before(project: Project, first: str, probe: str) -> Preflight:
+    """The pre-flight of a probe; what it found is said on stderr.
+
+    That of an earlier call is taken where the first round has begun with it.
+    """
     from .preflight import loaded
 
+    if (kept := _kept(project, first)) is not None:
+        return kept
     found: Preflight = loaded(probe).preflight()
     for fault in found.faults:
         say(f"pre-flight, a fault: {fault}")
@@ -112,6 +124,31 @@ def _before(probe: str) -> Preflight:
     else:
         say(f"pre-flight: {found.updates} updates. {found.message}")
     return found
+
+
+def _place(project: Project, first: str) -> Path:
+    return launch_path(project, first).with_name("preflight.json")
+
+
+def _keep(project: Project, first: str, found: Preflight) -> None:
+    """Writes a pre-flight beside the first round."""
+    from ..measured import Measured
+
+    names = (own.name for own in fields(Measured))
+    path = _place(project, first)
+    partial = path.with_suffix(".partial")
+    partial.write_text(dumps({name: getattr(found, name) for name in names}), "utf-8")
+    partial.replace(path)
+
+
+def _kept(project: Project, first: str) -> Measured | None:
+    """The pre-flight that the first round was begun with, if any."""
+    from ..measured import Measured
+
+    if all(own.name != first for own in project.studies()):
+        return None
+    path = _place(project, first)
+    return Measured(**loads(path.read_text("utf-8"))) if path.exists() else None
 
 
 def _budget(file: StudyFile, hours: float | None) -> Budget:
