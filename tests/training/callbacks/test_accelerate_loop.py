@@ -75,6 +75,13 @@ def test_what_was_saved_and_not_reported_is_reported_and_not_trained_again(
     assert [2] == again.steps
 
 
+def test_a_metric_of_several_numbers_is_an_error(tmp_path: Path) -> None:
+    run = AccelerateTrial(accelerate.Accelerator(cpu=True), trial_in(tmp_path, Kept()))
+
+    with pytest.raises(ValueError, match=r"\['each'\] are not"):
+        run.report(1, loss=1.0, each=torch.ones(2))
+
+
 def test_danlu_stops_a_trial(tmp_path: Path) -> None:
     channel = Kept(stop_at=2)
 

@@ -144,6 +144,20 @@ def test_a_trial_without_evaluations_is_an_error(tmp_path: Path) -> None:
         train(tmp_path, Kept(), eval_strategy="no")
 
 
+def test_a_trial_without_its_optimizer_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save_only_model=False"):
+        train(tmp_path, Kept(), save_only_model=True)
+
+
+def test_an_evaluation_before_the_first_update_is_not_reported(tmp_path: Path) -> None:
+    channel = Kept()
+
+    for budget in (1, 2):
+        train(tmp_path, channel, budget=budget, eval_on_start=True)
+
+    assert [1, 1, 2] == channel.steps
+
+
 def test_a_metric_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"about 'eval_f1'.*'eval_loss'"):
         train(tmp_path, Kept(), metric="eval_f1")

@@ -149,6 +149,15 @@ def test_steps_may_be_counted_and_epochs_validated(tmp_path: Path) -> None:
     assert torch.equal(expected, got)
 
 
+def test_a_validation_after_the_training_is_not_reported(tmp_path: Path) -> None:
+    channel = Kept()
+    trainer, _, _ = fit(tmp_path, channel, unit="step", max_epochs=1)
+
+    trainer.validate(Net(), DataLoader(EXAMPLES, 50))
+
+    assert [7] == channel.steps
+
+
 def test_metrics_of_training_and_of_validation_are_reported(tmp_path: Path) -> None:
     channel = Kept()
 

@@ -57,6 +57,7 @@ def steps_reported(folder: Path) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # nine starts of a framework, each a matter of seconds
 @pytest.mark.parametrize("way", LAUNCHERS)
 def test_both_processes_stop_together_and_go_on_exactly(
     way: str, tmp_path: Path

@@ -77,8 +77,15 @@ class AccelerateTrial:
         tell(self.findings())
 
     def report(self, step: int, **metrics: SupportsFloat) -> bool:
-        """Saves, then reports; whether training goes on, the same in all processes."""
+        """Saves, then reports; whether training goes on, the same in all processes.
+
+        Raises:
+            ValueError: a metric is no single number.
+        """
         plain = numbers(metrics)
+        if len(plain) < len(metrics):
+            lost = sorted(set(metrics) - set(plain))
+            raise ValueError(f"metrics are single numbers, and {lost} are not")
         note = {"step": step, "metrics": plain}
         self._shared.save(step, lambda path: self._write(path, note))
         self._goes_on = self._shared.report(step, plain)

@@ -54,6 +54,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         self._shared = SharedTrial(trial)
         self._unit = unit
         self._due: tuple[int, dict[str, float]] | None = None  # after the next save
+        self._settled = 0  # the update up to which all is reported
         self._ended = False
         self._watches = False
         self._watched: Watched | None = None
@@ -86,6 +87,11 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
                 "danlu hears of a trial at its evaluations: give TrainingArguments "
                 "eval_strategy='epoch' or 'steps', got 'no'"
             )
+        if args.save_only_model:
+            raise ValueError(
+                "a trial goes on with its optimizer: TrainingArguments("
+                "save_only_model=False), got True"
+            )
         if self._watches and state.is_world_process_zero:
             self._watched = Watched(kwargs["model"])
         saved = self._shared.latest()
@@ -98,6 +104,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
                 f"training begins at step {state.global_step}: "
                 "trainer.train(resume_from_checkpoint=callback.checkpoint)"
             )
+        self._settled = state.global_step
         self._report(control, note["step"], note["metrics"])
 
     def on_evaluate(
@@ -108,7 +115,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         """Keeps the metrics, and has the trainer save."""
-        if self._ended or state.global_step == 0:
+        if self._ended or state.global_step <= self._settled:
             return
         step = round(state.epoch or 0) if self._unit == "epoch" else state.global_step
         logged = [entry for entry in state.log_history if "loss" in entry]
@@ -135,10 +142,13 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
             return
         step, metrics = self._due
         self._due = None
+        self._settled = state.global_step
         saved = Path(args.output_dir, f"checkpoint-{state.global_step}")
         note = {"step": step, "metrics": metrics, "global_step": state.global_step}
         self._shared.wait()  # until all have written their part
-        self._shared.by_first(partial(self._take_over, args, saved, note))
+        self._shared.save_by_first(step, partial(_take_over, saved, note))
+        if args.save_strategy == "no" and self._shared.rank == 0:
+            shutil.rmtree(saved)  # saved for the trial alone
         self._report(control, step, metrics)
 
     def on_epoch_end(
@@ -166,19 +176,13 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         """Writes findings to stderr."""
         tell(self.findings())
 
-    def _take_over(
-        self, args: TrainingArguments, saved: Path, note: dict[str, Any]
-    ) -> None:
-        def write(path: Path) -> None:
-            shutil.copytree(saved, path)
-            (path / NOTE).write_text(json.dumps(note), "utf-8")
-
-        self._shared.trial.checkpoints.save(note["step"], write)
-        if args.save_strategy == "no":  # saved for the trial alone
-            shutil.rmtree(saved)
-
     def _report(
         self, control: TrainerControl, step: int, metrics: dict[str, float]
     ) -> None:
         if not self._shared.report(step, metrics):
             self._ended = control.should_training_stop = True
+
+
+def _take_over(saved: Path, note: dict[str, Any], path: Path) -> None:
+    shutil.copytree(saved, path)
+    (path / NOTE).write_text(json.dumps(note), "utf-8")

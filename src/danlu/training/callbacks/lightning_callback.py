@@ -114,7 +114,8 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Where steps count, first the checkpoint, then the report."""
-        if self._unit == "epoch" or trainer.sanity_checking:
+        in_training = trainer.state.fn == "fit" and not trainer.sanity_checking
+        if self._unit == "epoch" or not in_training:
             return
         found = trainer._results.metrics(on_step=False)["callback"]  # of this one alone
         self._settle(trainer, trainer.global_step, numbers(found))

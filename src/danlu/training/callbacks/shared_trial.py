@@ -37,6 +37,7 @@ class SharedTrial:
 
     def __init__(self, trial: LiveTrial | None = None) -> None:
         self._given = trial
+        self._latest: list[Saved | None] = []  # what was found, until one is saved
 
     @cached_property
     def trial(self) -> LiveTrial:
@@ -68,6 +69,7 @@ class SharedTrial:
 
         The path is one on the disk of rank 0.
         """
+        self._latest.clear()
         if self.rank != 0:
             write(self._hear())
             return
@@ -92,7 +94,14 @@ class SharedTrial:
         It may be asked for before the processes know of each other, as long as none
         of them saves.
         """
-        return self.trial.checkpoints.latest()
+        if not self._latest:  # every byte of it is read
+            self._latest.append(self.trial.checkpoints.latest())
+        return self._latest[0]
+
+    def save_by_first(self, step: int, write: Callable[[Path], object]) -> None:
+        """Saves a checkpoint that the first process writes alone."""
+        self._latest.clear()
+        self.by_first(lambda: self.trial.checkpoints.save(step, write))
 
     def wait(self) -> None:
         """Returns once all processes are here."""
