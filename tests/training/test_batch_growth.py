@@ -45,6 +45,7 @@ def used() -> int:
 
 def largest_that_fits(examples: int) -> None:
     """Prints what is found where so many examples and nothing else have room."""
+    probe().build()  # loads what every optimizer needs, which takes address space
     limit = used() + examples * PER_EXAMPLE
     found = batch_sizes(probe(hungry), memory_bytes=limit)
     tried = [[own.size, own.fits] for own in found.tried]
