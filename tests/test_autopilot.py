@@ -122,6 +122,13 @@ def test_the_baseline_is_confirmed_beside_the_best() -> None:
     assert kinds.count(Kind.CONFIRM) >= 6  # both, on three seeds each
 
 
+def test_a_winner_that_breaks_a_guard_of_the_study_is_not_adopted() -> None:
+    found = tuned(20.0, guards=["val_error <= 0"])
+    assert found.decision is not None
+    assert found.decision.ruling is Ruling.REJECT
+    assert [own.kept for own in found.decision.guards] == [False]
+
+
 def test_where_nothing_can_be_trained_nothing_is_decided() -> None:
     def diverges(trial: LiveTrial) -> None:
         trial.report(1, val_error=math.nan)
