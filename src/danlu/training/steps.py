@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .examples import batch_of, size_of
-from .preflight_batches import classes_of
+from .preflight_batches import classes_of, labels_of
 from .program import Program, seeded
 
 Verdict: TypeAlias = Literal["ok", "edge", "too short", "flat"]
@@ -234,8 +234,9 @@ def _misfits(program: Program, model: nn.Module, batch: Any) -> Tensor:
 
     With several labels to an example, as in text, the share of them that is wrong.
     """
-    outputs = program.outputs(model, batch)
-    if classes_of(outputs, batch) is None:
+    has_labels = labels_of(batch) is not None
+    outputs = program.outputs(model, batch) if has_labels else None
+    if outputs is None or classes_of(outputs, batch) is None:
         return program.loss(model, batch).reshape(1).double().cpu()
     if not bool(outputs.isfinite().all()):
         return torch.full((1,), math.nan, dtype=torch.float64)
