@@ -88,6 +88,7 @@ def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     assert [1, 1, 2, 3, 3, 4] == parts.steps
 
 
+@pytest.mark.slow
 def test_it_goes_on_within_an_epoch(tmp_path: Path) -> None:
     in_steps: dict[str, Any] = {
         "unit": "step",
@@ -131,6 +132,7 @@ def test_danlu_stops_a_trial(tmp_path: Path) -> None:
     assert 12 == trainer.state.global_step
 
 
+@pytest.mark.slow
 def test_checkpoints_that_nobody_else_asked_for_do_not_stay(tmp_path: Path) -> None:
     train(tmp_path / "alone", Kept(), num_train_epochs=1)
     train(tmp_path / "asked", Kept(), num_train_epochs=1, save_strategy="epoch")
@@ -149,6 +151,7 @@ def test_a_trial_without_its_optimizer_is_an_error(tmp_path: Path) -> None:
         train(tmp_path, Kept(), save_only_model=True)
 
 
+@pytest.mark.slow
 def test_an_evaluation_before_the_first_update_is_not_reported(tmp_path: Path) -> None:
     channel = Kept()
 
@@ -172,6 +175,7 @@ def test_a_checkpoint_that_was_not_given_to_the_trainer_is_an_error(
         train(tmp_path, Kept(), resume=False)
 
 
+@pytest.mark.slow
 def test_gradients_are_watched(tmp_path: Path) -> None:
     _, _, callback = train(
         tmp_path, Kept(), watch=True, frozen=True, num_train_epochs=7
