@@ -1,150 +1,174 @@
-"""Is the suggested rate usable? The range test against a grid of real trainings.
+"""Is the suggested rate usable? Range tests against grids of real trainings.
 
-A suggestion is usable where a training with it ends at a validation loss of at most
-twice that of the best rate of the grid, from the same seed. Run by
+A suggestion is usable where a training with it would end at a validation loss of at
+most twice that of the best rate of the grid; the loss between two rates of the grid is
+read off a straight line, both on a log scale. The second figure is the same for a loss
+of at most a tenth more than the best. Run by
 
-    python -m benchmarks.rate_range [--data FOLDER] [--seeds 20]
+    python -m benchmarks.rate_range [--data FOLDER] [--peer-python PYTHON] [--seeds 20]
+
+What was measured is a line of `--results`, and is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from danlu.training import Probe, build_optimizer
+from danlu.training import Probe
 
-from .workloads import workloads
+from .rate_finders import FINDERS
+from .rate_tasks import Task, tasks
+from .speaker import Speaker
 
-RATES = [10 ** (power / 2) for power in range(-8, 2)]  # 1e-4 to 3
+RATES = [1e-5, 1e-4, *(10 ** (power / 4) for power in range(-12, 1)), 10.0]
 UPDATES = 150
-FACTOR = 2.0
-CHARACTERS = 32  # in a sequence
+GRID_SEEDS = (1000, 1001)
+TWICE, TENTH = 2.0, 1.1
+OURS = "danlu"
 
 
-class Characters(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
-    """A transformer of one block that predicts the next character."""
+class Results:
+    """Lines of a file, each measured once; without a file, kept in memory alone."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(count, 32)
-        self.places = nn.Parameter(torch.randn(CHARACTERS, 32) * 0.02)
-        block = nn.TransformerEncoderLayer(
-            32, 4, 64, dropout=0.0, norm_first=True, batch_first=True
-        )
-        self.body = nn.TransformerEncoder(block, 1, enable_nested_tensor=False)
-        self.head = nn.Linear(32, count)
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.known: dict[tuple[Any, ...], Any] = {}
+        if path is not None and path.exists():
+            for line in path.read_text("utf-8").splitlines():
+                key, value = json.loads(line)
+                self.known[tuple(key)] = value
 
-    def forward(self, X: Tensor) -> Tensor:
-        mask = nn.Transformer.generate_square_subsequent_mask(CHARACTERS)
-        scores: Tensor = self.head(
-            self.body(self.embedding(X) + self.places, mask=mask, is_causal=True)
-        )
-        return scores
-
-
-def entropy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    scores = model(batch[0])
-    return cross_entropy(scores.flatten(0, -2), batch[1].flatten())
+    def get(self, key: tuple[Any, ...], measure: Callable[[], Any]) -> Any:
+        """What is known for the key, measured first if need be."""
+        if key not in self.known:
+            self.known[key] = measure()
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([key, self.known[key]]) + "\n")
+        return self.known[key]
 
 
-def probes(data: Path | None) -> Mapping[str, Callable[[str, int], Probe]]:
-    """For each task, a probe from the name of an optimizer and a seed."""
-    return {name: _of_workload(own) for name, own in workloads(data).items()} | (
-        {"characters": _characters(data)} if data is not None else {}
+def probe(task: Task, seed: int) -> Probe:
+    """The task as the range test takes it."""
+    return Probe(
+        model=lambda params: task.model(),
+        optimizer=lambda model, params: task.optimizer(model, params["lr"]),
+        loss=task.loss,
+        train=task.train,
+        val=task.val,
+        batch_size=task.batch,
+        seed=seed,
     )
 
 
-def _of_workload(own: Any) -> Callable[[str, int], Probe]:
-    def probe(optimizer: str, seed: int) -> Probe:
-        parts = own.parts()
-        return Probe(
-            model=lambda params: own.network(own.usual, parts),
-            optimizer=build_optimizer,
-            loss=entropy,
-            train=parts["train"],
-            val=parts["val"],
-            params={"optimizer": optimizer, "lr": 1e-3},
-            batch_size=own.batch,
-            seed=seed,
-        )
-
-    return probe
+def our_answer(task: Task, seed: int) -> dict[str, Any]:
+    """The suggestion of one seed, with its spread and verdict."""
+    found = probe(task, 100 * seed).lr_range()  # seeds of sweeps are in a row
+    return {
+        "rate": found.suggestion,
+        "verdict": found.verdict,
+        "spread": found.spread,
+        "high": found.high,
+    }
 
 
-def _characters(data: Path) -> Callable[[str, int], Probe]:
-    text = next((data / "tinyshakespeare").glob("*.txt")).read_text("utf-8")[:200_000]
-    known = sorted(set(text))
-    places = {letter: place for place, letter in enumerate(known)}
-    tokens = torch.tensor([places[letter] for letter in text])
-    rows = tokens[: len(tokens) // (CHARACTERS + 1) * (CHARACTERS + 1)]
-    rows = rows.view(-1, CHARACTERS + 1)
-    X, y = rows[:, :-1], rows[:, 1:]
-    end = int(0.8 * len(X))
-
-    def probe(optimizer: str, seed: int) -> Probe:
-        return Probe(
-            model=lambda params: Characters(len(known)),
-            optimizer=build_optimizer,
-            loss=entropy,
-            train=(X[:end], y[:end]),
-            val=(X[end : end + 256], y[end : end + 256]),
-            params={"optimizer": optimizer, "lr": 1e-3},
-            batch_size=32,
-            seed=seed,
-        )
-
-    return probe
+def losses(task: Task) -> list[float]:
+    """The mean validation loss at each rate of the grid."""
+    return [
+        mean(_finite(task.trained(rate, UPDATES, seed)[1]) for seed in GRID_SEEDS)
+        for rate in RATES
+    ]
 
 
-def trained(probe: Probe, rate: float) -> float:
-    """The validation loss after a short training, infinite where it diverged."""
-    model, optimizer = probe.build({"lr": rate})
-    for batch in islice(probe.batches(), UPDATES):
-        probe.update(model, optimizer, batch)
-    model.eval()
-    with torch.no_grad():
-        loss = float(probe.loss(model, probe.val))
+def _finite(loss: float) -> float:
     return loss if math.isfinite(loss) else math.inf
 
 
-def share(make: Callable[[str, int], Probe], optimizer: str, seeds: int) -> str:
-    """One row of the table."""
-    grid = [trained(make(optimizer, 1000), rate) for rate in RATES]
-    usable, found = 0, []
+def loss_at(rate: float, grid: Sequence[float]) -> float:
+    """The loss of a training at the rate, between those of the grid.
+
+    >>> loss_at(10.0, [1.0] * (len(RATES) - 1) + [2.0])
+    2.0
+    """
+    logs = [math.log(own) if math.isfinite(own) else math.inf for own in grid]
+    return math.exp(np.interp(math.log(rate), np.log(RATES), logs))
+
+
+def share(rates: Sequence[float | None], grid: Sequence[float], factor: float) -> int:
+    """How many of the rates end at no more than `factor` times the least loss."""
+    limit = factor * min(grid)
+    return sum(rate is not None and loss_at(rate, grid) <= limit for rate in rates)
+
+
+def measured(
+    task: Task, seeds: int, results: Results, peer: Speaker | None
+) -> dict[str, list[float | None]]:
+    """The suggestions of each finder, seed by seed."""
+    rates: dict[str, list[float | None]] = {OURS: []}
     for seed in range(seeds):
-        answer = make(optimizer, 100 * seed).lr_range()
-        if answer.suggestion is not None:
-            found.append(answer.suggestion)
-            loss = trained(make(optimizer, 1000), answer.suggestion)
-            usable += loss <= FACTOR * min(grid)
+        key = (task.name, seed)
+        ours = results.get((*key, OURS), lambda seed=seed: our_answer(task, seed))
+        rates[OURS].append(ours["rate"])
+    if peer is not None and " of workloads" not in task.name:
+        for finder, seed in ((f, s) for f in FINDERS for s in range(seeds)):
+            said = {"task": task.name, "finder": finder, "seed": seed}
+            key = (task.name, seed, finder)
+            answer = results.get(key, lambda said=said: peer.say("find", said))
+            for name, rate in answer["found"].items():
+                rates.setdefault(name, []).append(rate)
+    return rates
+
+
+def rows(
+    task: Task, grid: Sequence[float], rates: dict[str, list[float | None]], seeds: int
+) -> Iterator[str]:
+    """Lines of the table for one task."""
     best = RATES[int(np.argmin(grid))]
-    middle = f"{np.median(found):.2g}" if found else "-"
-    return f"| {usable}/{seeds} | {middle} | {best:.2g} | {min(grid):.3g} |"
+    for name, own in rates.items():
+        known = [rate for rate in own if rate is not None]
+        middle = f"{median(known):.2g}" if known else "-"
+        yield (
+            f"| {task.name} | {name} | {share(own, grid, TWICE)}/{seeds} | "
+            f"{share(own, grid, TENTH)}/{seeds} | {middle} | {best:.2g} | "
+            f"{min(grid):.3g} |"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--only")
+    parser.add_argument("--only", action="append", help="a part of a task's name")
+    parser.add_argument("--peer-python")
+    parser.add_argument("--results", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    print("| task | usable | median suggestion | best of the grid | its loss |")
-    print("|---|---|---|---|---|")
-    for name, make in probes(given.data).items():
-        for optimizer in ("adamw", "nesterov"):
-            if given.only in (None, name):
-                row = share(make, optimizer, given.seeds)
-                print(f"| {name}, {optimizer} {row}", flush=True)
+    results = Results(given.results)
+    print("| task | range test | within 2x | within 1.1x | median | best | its loss |")
+    print("|---|---|---|---|---|---|---|")
+    with ExitStack() as stack:
+        peer = None
+        if given.peer_python:
+            command = [given.peer_python, "-m", "benchmarks.rate_finders"]
+            peer = stack.enter_context(Speaker(command))
+            peer.say("init", {"data": str(given.data) if given.data else None})
+        for task in tasks(given.data, more=True):
+            if given.only and not any(part in task.name for part in given.only):
+                continue
+            grid = results.get((task.name, "grid"), lambda task=task: losses(task))
+            found = measured(task, given.seeds, results, peer)
+            for row in rows(task, grid, found, given.seeds):
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from danlu.training.rate_picture import range_text
 from danlu.training.rate_range import Sweep, judged, regions
-from tests.training.planted_bugs import BUGS, HEALTHY, healthy
+from tests.training.planted_bugs import BUGS, HEALTHY, Examples, healthy
 from tests.training.rate_faults import FAULTS
 
 torch.set_num_threads(1)
@@ -21,7 +23,8 @@ def test_a_healthy_program_gets_a_rate(name: str) -> None:
     assert "ok" == found.verdict
     assert found.low is not None
     assert found.high is not None
-    assert found.suggestion == pytest.approx(found.high / 4)
+    assert found.suggestion is not None
+    assert found.low < found.suggestion < found.high
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,34 @@ def test_the_end_of_a_range_that_never_diverges_is_no_suggestion() -> None:
     assert ("no end", None) == (found.verdict, found.suggestion)
 
 
+def test_a_rate_that_does_not_train_alone_is_no_suggestion() -> None:
+    """The step acts only where the rate is another one than before."""
+    last: list[float] = []
+
+    def step(model: nn.Module, optimizer: Any, batch: Examples) -> None:
+        rate = optimizer.param_groups[0]["lr"]
+        if last != [rate]:
+            healthy().update(model, optimizer, batch)
+        last[:] = [rate]
+
+    found = healthy(step=step).lr_range()
+
+    assert ("flat", None) == (found.verdict, found.suggestion)
+    assert "50 updates" in found.message
+    assert found.high is not None
+
+
+def test_how_bad_the_first_weights_are_does_not_move_the_suggestion() -> None:
+    rates = RATES[::2]
+    falls = [2.0] * 25 + [1.0] * 10 + [3.0] * 15
+    worse = [9.0] * 25 + [1.0] * 10 + [3.0] * 5 + [9.0] * 10
+
+    found = [regions(rates, losses) for losses in (falls, worse)]
+
+    assert found[0].suggestion == found[1].suggestion
+    assert found[0].diverges_from != found[1].diverges_from
+
+
 def test_a_nan_after_the_fall_is_where_it_diverges() -> None:
     losses = [2.0] * 50 + [1.0] * 20 + [math.nan]
     sweep = regions(RATES[:71], losses)
@@ -85,8 +116,8 @@ def test_noise_without_a_fall_is_flat() -> None:
 
 
 def test_sweeps_that_disagree_are_said_to() -> None:
-    ends = (0.01, 0.1, 1.0)
-    sweeps = [Sweep((1e-6,), (1.0,), 1e-4, end) for end in ends]
+    ends = (0.001, 0.1, 10.0)
+    sweeps = [Sweep((1e-6,) * 4, (1.0,) * 4, 1e-4, end, 2 * end) for end in ends]
 
     assert "noisy" == judged(sweeps).verdict
 

@@ -2,8 +2,8 @@
 
 L. N. Smith (2015), "Cyclical learning rates for training neural networks", section 3.3:
 raise the rate from update to update and see where the loss falls and where it diverges.
-Here the loss is that of one batch that stays the same, and several sweeps say how far
-the answer can be trusted.
+Here the loss is that of examples that stay the same, several sweeps say how far the
+answer can be trusted, and a short training at the suggested rate has to lower the loss.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
+from .examples import part_of, size_of
 from .preflight_batches import sample
 from .program import Program, seeded
 
@@ -25,34 +28,51 @@ Verdict: TypeAlias = Literal["ok", "flat", "noisy", "fault", "no end"]
 
 LOW, HIGH = 1e-6, 10.0
 STEPS, SWEEPS = 100, 3
-WATCHED = 256  # examples of the batch that stays the same
-SMOOTH = 3  # points to either side
-# Fixed before any result was seen, and measured in benchmarks.rate_range: divergence
-# begins where a quarter of the fall is given back; a usable rate is a quarter of that.
-GIVEN_BACK, MARGIN = 0.25, 4.0
+LEAST_STEPS = 20  # or there are too few looks to have regions
+EVERY = 2  # updates between looks at the loss, so that they cost a sixth of a sweep
+SMOOTH = 1  # looks to either side
+FIRST = 3  # looks before anything is learned
+GIVEN_BACK = 0.25  # of the fall: there it diverges; fixed before any result was seen
 BEGUN = 0.1  # of the fall: where the falling region begins
 LEAST_FALL = 0.03  # of the first loss; less is what noise does to sweeps of noise
-WIDE = 0.5  # decades between sweeps: then a suggestion is a guess
+# A fall in noise alone, from the median of three looks to the lowest mean of three, is
+# 1.5 deviations of a look on average and deviates by 0.8 of them.
+DEVIATIONS = 4
+CONFIRM = 50  # updates at the suggested rate
+CONFIRMED = 256  # examples that its loss is taken on
+WIDE = 0.5  # decades between suggestions of sweeps: then they are guesses
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep: rates, the losses after each, and where its three regions begin.
+    """One sweep: rates, the losses after them, where the loss falls and where it ends.
 
-    >>> Sweep((0.1, 0.2), (1.0, 0.5), falls_from=0.1, diverges_from=None).suggestion
+    The loss falls from `falls_from` to `lowest_at`, and is far above its lowest value
+    from `diverges_from` on.
+
+    >>> sweep = Sweep((0.1, 0.4), (1.0, 0.5), 0.1, lowest_at=0.4, diverges_from=2.0)
+    >>> round(sweep.suggestion, 3)
+    0.2
     """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
     falls_from: float | None
+    lowest_at: float | None
     diverges_from: float | None
 
     @property
     def suggestion(self) -> float | None:
-        """A usable rate, None where the loss does not fall or does not diverge."""
-        if self.falls_from is None or self.diverges_from is None:
+        """The middle of the falling region, None where it has no beginning or end.
+
+        The middle on a log scale. It does not depend on how bad the first weights are,
+        as a share of the fall does: after pretraining they can be confidently wrong.
+        """
+        if self.falls_from is None or self.lowest_at is None:
             return None
-        return self.diverges_from / MARGIN
+        if self.diverges_from is None:
+            return None
+        return math.sqrt(self.falls_from * self.lowest_at)
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,8 @@ def rate_range(
 ) -> RateRange:
     """Sweeps the rate from `low` to `high` with fresh weights, `sweeps` times.
 
+    Then trains shortly at the suggested rate, as chance can lower the loss in a sweep.
+
     >>> import torch
     >>> X = torch.randn(99, 4, generator=torch.Generator().manual_seed(0))
     >>> program = Program(
@@ -97,21 +119,30 @@ def rate_range(
     Raises:
         ValueError: the range is empty, or there are too few steps or sweeps.
     """
-    if not 0 < low < high or steps < 10 or sweeps < 1:
+    if not 0 < low < high or steps < LEAST_STEPS or sweeps < 1:
         raise ValueError(
-            "the range test needs 0 < low < high, at least 10 steps and 1 sweep, got "
-            f"low={low}, high={high}, steps={steps}, sweeps={sweeps}"
+            f"the range test needs 0 < low < high, at least {LEAST_STEPS} steps and 1 "
+            f"sweep, got low={low}, high={high}, steps={steps}, sweeps={sweeps}"
         )
     rates = [low * (high / low) ** (step / (steps - 1)) for step in range(steps)]
-    return judged([_swept(program, rates, seed) for seed in range(sweeps)])
+    before = _after(program, 0, low)
+    if not math.isfinite(before):
+        return judged([Sweep((low,), (before,), None, None, None)])
+    found = judged([_swept(program, rates, seed) for seed in range(sweeps)])
+    if found.suggestion is None:
+        return found
+    after = _after(program, CONFIRM, found.suggestion)
+    if before - after >= LEAST_FALL * abs(before):
+        return found
+    return _denied(found, before, after)
 
 
 def judged(sweeps: Sequence[Sweep]) -> RateRange:
     """What several sweeps say together.
 
-    >>> sweep = Sweep((0.01, 0.2), (1.0, 0.5), falls_from=0.1, diverges_from=2.0)
-    >>> judged([sweep, sweep]).suggestion
-    0.5
+    >>> sweep = Sweep((0.01, 0.4), (1.0, 0.5), 0.1, lowest_at=0.4, diverges_from=2.0)
+    >>> round(judged([sweep, sweep]).suggestion, 3)
+    0.2
     """
     low = _median([sweep.falls_from for sweep in sweeps])
     high = _median([sweep.diverges_from for sweep in sweeps])
@@ -139,14 +170,17 @@ def _verdict(
         )
     if 2 * flat > len(sweeps):
         return "flat", "The loss falls at no rate: a fault in model, loss or labels."
-    if low is not None and low <= 2 * sweeps[0].rates[0]:
+    if low is not None and low <= sweeps[0].rates[FIRST]:
         return "fault", (
             f"The loss falls from the smallest rate on ({low:.1e}): the rate is not "
             "used, or the range begins too high."
         )
     if usable is None:
         rate = sweeps[0].rates[-1]
-        return "no end", f"The loss diverges at no rate up to {rate:g}: sweep higher."
+        return "no end", (
+            f"The loss diverges at no rate up to {rate:g}: sweep higher, or it has no "
+            "lower bound (a wrong sign?)."
+        )
     if flat or (spread is not None and spread > WIDE):
         width = "" if spread is None else f" ({spread:.1f} decades)"
         return "noisy", f"The sweeps disagree{width}: use more of them, or more steps."
@@ -158,24 +192,73 @@ def _broke_early(sweep: Sweep) -> bool:
     return sweep.falls_from is None and not math.isfinite(sweep.losses[-1])
 
 
+def _denied(found: RateRange, before: float, after: float) -> RateRange:
+    return replace(
+        found,
+        verdict="flat",
+        message=f"The loss falls in the sweeps, but {CONFIRM} updates at "
+        f"{found.suggestion:.2g} took it from {before:.3g} to {after:.3g}: a fault in "
+        "model, loss or labels, or batches too small to see it fall.",
+        suggestion=None,
+        spread=None,
+    )
+
+
 def _swept(program: Program, rates: Sequence[float], seed: int) -> Sweep:
-    """One sweep; it ends at the first loss that is not finite."""
-    model, optimizer = program.build(seed=program.seed + seed)
-    watched = program.val if program.val is not None else program.train
-    fixed = sample(program, watched, WATCHED)
-    top = max(float(group["lr"]) for group in optimizer.param_groups) or 1.0
-    factors = [float(group["lr"]) / top for group in optimizer.param_groups]
+    """One sweep; it ends at the first loss that is not finite.
+
+    The loss is that of as many examples as are in a batch, others in each sweep.
+    """
+    own = replace(program, seed=program.seed + seed)
+    model, optimizer = own.build()
+    fixed = sample(own, _watched(own), own.batch_size)
+    factors = _factors(optimizer)
+    seen: list[float] = []
     losses: list[float] = []
-    batches = islice(program.batches(seed=program.seed + seed), len(rates))
-    with seeded(program.seed + seed):
-        for rate, batch in zip(rates, batches, strict=True):
-            for group, factor in zip(optimizer.param_groups, factors, strict=True):
-                group["lr"] = rate * factor
-            (program.step or program.update)(model, optimizer, batch)
-            losses.append(_watched(program, model, fixed))
+    batches = islice(own.batches(), len(rates))
+    with seeded(own.seed):
+        for place, (rate, batch) in enumerate(zip(rates, batches, strict=True)):
+            _set_rate(optimizer, factors, rate)
+            (own.step or own.update)(model, optimizer, batch)
+            if (place + 1) % EVERY:
+                continue
+            seen.append(rate)
+            losses.append(_loss(own, model, fixed))
             if not math.isfinite(losses[-1]):
                 break
-    return regions(rates[: len(losses)], losses)
+    return regions(seen, losses)
+
+
+def _after(program: Program, updates: int, rate: float) -> float:
+    """The mean loss of many examples after a training at one rate, in train mode."""
+    model, optimizer = program.build()
+    _set_rate(optimizer, _factors(optimizer), rate)
+    with seeded(program.seed):
+        for batch in islice(program.batches(), updates):
+            (program.step or program.update)(model, optimizer, batch)
+    source = _watched(program)
+    count = min(CONFIRMED, size_of(source))
+    examples = sample(program, source, count)
+    total = 0.0
+    for places in torch.arange(count).split(program.batch_size):
+        loss = _loss(program, model, part_of(examples, places))
+        total += loss * len(places) / count
+    return total
+
+
+def _watched(program: Program) -> Any:
+    return program.val if program.val is not None else program.train
+
+
+def _factors(optimizer: Optimizer) -> list[float]:
+    """The rates of the groups, relative to the highest."""
+    top = max(float(group["lr"]) for group in optimizer.param_groups) or 1.0
+    return [float(group["lr"]) / top for group in optimizer.param_groups]
+
+
+def _set_rate(optimizer: Optimizer, factors: Sequence[float], rate: float) -> None:
+    for group, factor in zip(optimizer.param_groups, factors, strict=True):
+        group["lr"] = rate * factor
 
 
 def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
@@ -187,16 +270,15 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
     (10000000.0, 1e+17)
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
+    none = Sweep(tuple(rates), tuple(losses), None, None, None)
+    if len(finite) < 2 * FIRST:
+        return none
     smooth = list(_smoothed(finite))
-    if len(smooth) < 2 * SMOOTH:
-        return Sweep(tuple(rates), tuple(losses), None, None)
-    start = statistics.median(finite[:SMOOTH])
+    start = statistics.median(finite[:FIRST])
     bottom = min(range(len(smooth)), key=smooth.__getitem__)
     fall = start - smooth[bottom]
-    # The noise of one point; before anything is learned the curve has no trend.
-    noise = statistics.pstdev(finite[: 2 * SMOOTH])
-    if fall < max(LEAST_FALL * abs(start), 3 * noise):
-        return Sweep(tuple(rates), tuple(losses), None, None)
+    if fall < max(LEAST_FALL * abs(start), DEVIATIONS * _noise(finite)):
+        return none
     begun = next(
         place for place, loss in enumerate(smooth) if loss < start - BEGUN * fall
     )
@@ -207,8 +289,21 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
     ]
     stopped = len(finite) < len(losses)
     end = ends[0] if ends else (len(finite) - 1 if stopped else None)
-    diverges = None if end is None else rates[end]
-    return Sweep(tuple(rates), tuple(losses), rates[begun], diverges)
+    return replace(
+        none,
+        falls_from=rates[begun],
+        lowest_at=rates[bottom],
+        diverges_from=None if end is None else rates[end],
+    )
+
+
+def _noise(losses: Sequence[float]) -> float:
+    """The deviation of one look, from the median step between two of them.
+
+    Half of the steps of a normal variable are below 0.6745 * sqrt(2) deviations.
+    """
+    steps = [abs(after - before) for before, after in pairwise(losses)]
+    return statistics.median(steps) / (0.6745 * math.sqrt(2))
 
 
 def _smoothed(losses: Sequence[float]) -> Iterator[float]:
@@ -217,14 +312,27 @@ def _smoothed(losses: Sequence[float]) -> Iterator[float]:
         yield sum(near) / len(near)
 
 
-def _watched(program: Program, model: nn.Module, batch: Any) -> float:
-    """The loss of the batch that stays the same, in train mode; buffers are kept."""
+def _loss(program: Program, model: nn.Module, batch: Any) -> float:
+    """The loss of a batch in train mode; buffers and the random state are kept."""
     kept = [own.clone() for own in model.buffers()]
-    with torch.no_grad(), seeded(program.seed):
+    with torch.no_grad(), _draws(program):
         loss = float(program.loss(model, batch))
         for buffer, before in zip(model.buffers(), kept, strict=True):
             buffer.copy_(before)
     return loss
+
+
+@contextmanager
+def _draws(program: Program) -> Iterator[None]:
+    """As `seeded`, in a hundredth of the time on a CPU, as there are many looks."""
+    if program.device != "cpu":
+        with seeded(program.seed):
+            yield
+        return
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(program.seed)
+    yield
+    torch.set_rng_state(before)
 
 
 def _median(values: Sequence[float | None]) -> float | None:
