@@ -263,8 +263,8 @@ def _cannot_tell(
     return Finding(
         "isolation",
         Level.UNKNOWN,
-        f"Which of {listed(names)} is best cannot be told yet: their bests are no "
-        "further apart than luck would put them.",
+        f"Which of {listed(names)} is best cannot be told yet: chance alone may well "
+        "put their bests so far apart.",
         advice,
         {**evidence, "missing": more, **({} if equal else _more(total))},
     )
