@@ -140,9 +140,10 @@ def rate_range(
 def judged(sweeps: Sequence[Sweep]) -> RateRange:
     """What several sweeps say together.
 
-    >>> sweep = Sweep((0.01, 0.4), (1.0, 0.5), 0.1, lowest_at=0.4, diverges_from=2.0)
-    >>> round(judged([sweep, sweep]).suggestion, 3)
-    0.2
+    >>> rates = [1e-6 * 2**step for step in range(30)]
+    >>> sweep = regions(rates, [2.0] * 12 + [1.0] * 8 + [3.0] * 10)
+    >>> judged([sweep, sweep]).message
+    'A rate of 0.0041 is usable, within a factor of 1.'
     """
     low = _median([sweep.falls_from for sweep in sweeps])
     high = _median([sweep.diverges_from for sweep in sweeps])
@@ -267,7 +268,7 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
     >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
     >>> sweep = regions([10.0**step for step in range(30)], losses)
     >>> sweep.falls_from, sweep.diverges_from
-    (10000000.0, 1e+17)
+    (1000000000.0, 1e+19)
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
     none = Sweep(tuple(rates), tuple(losses), None, None, None)
