@@ -220,6 +220,44 @@ def test_the_last_fifth_is_replaced_by_children_of_the_first_fifth() -> None:
     assert parents == {0, 1}
 
 
+def test_a_tournament_replaces_who_met_a_better_one() -> None:
+    scheduler = Pbt(population=10, interval=3, exploit="tournament")
+    met = set()
+
+    for seed in range(200):
+        history = replace(known(*(member(n, n / 10) for n in range(10))), seed=seed)
+        choices = [
+            scheduler.next(history, np.random.default_rng(turn)) for turn in range(2)
+        ]
+        choice = choices[0]
+        assert isinstance(choice, Start)
+        assert isinstance(choices[1], Start)
+        assert choice.note == choices[1].note  # the same whenever it is asked for
+        loser, winner = choice.note["member"], choice.parent
+        assert winner == choices[1].parent
+        assert winner is not None
+        assert winner < loser
+        met.add((loser, winner))
+
+    # Of ten the last always meets a better one, and any of the nine may be it.
+    assert {(9, winner) for winner in range(9)} == met
+
+
+def test_a_population_of_tournaments_finds_the_schedule_too(project: Project) -> None:
+    fixed = min(expected_loss([lr] * STEPS) for lr in np.geomspace(1e-3, 1, 500))
+    scheduler = Pbt(population=8, interval=2, exploit="tournament")
+
+    history = project.run(noisy(scheduler, trials=400), Inline(train))
+
+    check_lineage(project, history)
+    best = min(history.loss(t) or 9 for t in history.trials if t.step == STEPS)
+    assert best < 0.75 * fixed
+
+
+def test_a_population_of_tournaments_holds_the_contract() -> None:
+    check_scheduler(Pbt(population=4, interval=2, exploit="tournament"))
+
+
 def test_nobody_goes_on_before_the_generation_is_complete() -> None:
     running = replace(member(1, 0.1), state=State.RUNNING)
     scheduler = Pbt(population=2, interval=3)
@@ -307,9 +345,16 @@ def test_a_schedule_that_was_found_can_be_trained_again(project: Project) -> Non
 
 
 @pytest.mark.parametrize(
-    "settings", [{"population": 1}, {"interval": 0}, {"share": 0.6}, {"resample": 2}]
+    "settings",
+    [
+        {"population": 1},
+        {"interval": 0},
+        {"share": 0.6},
+        {"resample": 2},
+        {"exploit": "best"},
+    ],
 )
-def test_an_impossible_setting_is_told(settings: dict[str, float]) -> None:
+def test_an_impossible_setting_is_told(settings: dict[str, object]) -> None:
     with pytest.raises(StudyError, match="Pbt needs"):
         Pbt(**settings)  # type: ignore[arg-type]
 

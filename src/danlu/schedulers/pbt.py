@@ -1,8 +1,9 @@
 """Population-based training (Jaderberg et al., 2017).
 
 M. Jaderberg et al., "Population Based Training of Neural Networks", arXiv:1711.09846.
-Exploit by truncation selection, explore by perturbing (section 4.1.1), in step with
-one another: members share one architecture, so that none has to wait long.
+Exploit by truncation selection or by binary tournaments, explore by perturbing
+(section 4.1.1), in step with one another: members share one architecture, so that none
+has to wait long.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ class Pbt(Scheduler):
     are perturbed or, with the chance `resample`, drawn again. So the result is a
     schedule of params: `danlu.analysis.schedule_of`.
 
+    With `exploit="tournament"` each member meets one other by chance instead, and is
+    replaced by a child of that one if it is worse; `share` does not count then.
+
     Every child counts among the study's `trials`. When these are used up, all members
     train on to the end as they are.
 
@@ -54,8 +58,14 @@ class Pbt(Scheduler):
     interval: int | None = None
     share: float = 0.2  # section 4.1.1
     resample: float = 0.25  # the paper has no number; this is Ray Tune's
+    exploit: str = "truncation"
 
     def __post_init__(self) -> None:
+        if self.exploit not in ("truncation", "tournament"):
+            raise StudyError(
+                "Pbt needs exploit to be 'truncation' or 'tournament', got "
+                f"{self.exploit!r}"
+            )
         if not 0 <= self.resample <= 1:
             raise StudyError(f"Pbt needs 0 <= resample <= 1, got {self.resample!r}")
         self._population()
@@ -78,4 +88,10 @@ class Pbt(Scheduler):
         return paused_at_budget(trial, history)
 
     def _population(self) -> Population:
-        return Population("Pbt", self.population, self.interval, self.share)
+        return Population(
+            "Pbt",
+            self.population,
+            self.interval,
+            self.share,
+            tournament=self.exploit == "tournament",
+        )

@@ -14,11 +14,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import StudyError
 from ..history import History
 from ..trial import State, Trial
 from .base import Resume, Start
 from .rungs import at_rung, full_length, may_start
+
+Ranked = tuple[float, Trial]  # the loss at the end of a generation, and who has it
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Replacement:
 class Population:
     """`size` members, of which the last `share` are replaced after `interval` steps.
 
+    With a `tournament` each meets one other instead, and the worse one is replaced.
     `name` is the scheduler's, for errors.
     """
 
@@ -50,6 +55,7 @@ class Population:
     size: int
     interval: int | None
     share: float
+    tournament: bool = False
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or self.size < 2:
@@ -99,21 +105,39 @@ class Population:
     ) -> Replacement | None:
         """The next member to be replaced at the end of the generation, None if none."""
         latest, ranked = members(history), standing(history, step)
-        count = min(max(1, round(self.share * len(ranked))), len(ranked) // 2)
-        for place, (loss, trial) in enumerate(ranked):
-            is_last = place >= len(ranked) - count
+        places = range(len(ranked))
+        if self.tournament:  # the last first: who beats them was not yet replaced
+            places = places[::-1]
+        for place in places:
+            loss, trial = ranked[place]
             if latest[member_of(trial)] is not trial:
                 continue  # it is replaced already
-            if not (_is_dead(trial, step) or (is_last and at_rung(trial, step))):
+            if not (_is_dead(trial, step) or at_rung(trial, step)):
                 continue
             parents = tuple(
                 parent
-                for better, parent in ranked[:count]
+                for better, parent in self._rivals(history, step, ranked, place)
                 if better < loss and at_rung(parent, step)
             )
             if parents:
                 return Replacement(member_of(trial), step, budget, parents)
         return None
+
+    def _rivals(
+        self, history: History, step: int, ranked: Sequence[Ranked], place: int
+    ) -> Sequence[Ranked]:
+        """Who may be the parent of a child that replaces the one at `place`."""
+        trial = ranked[place][1]
+        if self.tournament:
+            others = [
+                own for own in ranked if own[1] is not trial and at_rung(own[1], step)
+            ]
+            # The same whenever it is asked for, also by another loop.
+            rng = np.random.default_rng([history.seed, member_of(trial), step])
+            return [others[rng.integers(len(others))]] if others else ()
+        count = min(max(1, round(self.share * len(ranked))), len(ranked) // 2)
+        is_last = place >= len(ranked) - count
+        return ranked[:count] if is_last or _is_dead(trial, step) else ()
 
     def _anew(self, latest: dict[int, Trial], budget: int) -> Start | None:
         """A member begun anew when none is left alive, None if some have succeeded."""
