@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from danlu.training import reestimate_norms
+from danlu.training import freeze, reestimate_norms
 
 
 def model() -> nn.Module:
@@ -73,3 +73,19 @@ def test_without_batches_the_statistics_stay() -> None:
         reestimate_norms(own, [])
 
     assert [7.0, 7.0, 7.0] == own[1].running_mean.tolist()
+
+
+def test_norms_that_are_frozen_keep_their_statistics() -> None:
+    own = nn.Sequential(nn.BatchNorm1d(1), nn.BatchNorm1d(1))
+    freeze(own[0])
+    reestimate_norms(own, [torch.tensor([[1.0], [3.0]])])
+
+    assert [0.0, 2.0] == pytest.approx([m.running_mean.item() for m in own], abs=1e-4)
+
+
+def test_norms_of_a_model_that_is_frozen_as_a_whole_are_measured() -> None:
+    own = nn.Sequential(nn.BatchNorm1d(1))
+    freeze(own)
+    reestimate_norms(own, [torch.tensor([[1.0], [3.0]])])
+
+    assert 2.0 == own[0].running_mean.item()

@@ -22,6 +22,7 @@ def reestimate_norms(
     Each batch counts the same, so give batches of one size. `forward` runs the model on
     a batch; without it the model gets the batch, or its first part. All but the batch
     norms is in eval mode meanwhile, so that dropout does not widen what is measured.
+    Norms that are frozen in a model that is trained keep their statistics.
 
     >>> import torch
     >>> from danlu import training
@@ -34,7 +35,7 @@ def reestimate_norms(
     Raises:
         ValueError: there is no batch.
     """
-    norms = [inner for inner in model.modules() if _has_statistics(inner)]
+    norms = _measured_norms(model)
     run = forward or (lambda batch: model(_inputs(batch)))
     before = [deepcopy(inner.state_dict()) for inner in norms]
     count = 0
@@ -69,6 +70,18 @@ def _measuring(model: nn.Module, norms: Sequence[Any]) -> Iterator[None]:
             inner.momentum = momentum
         for inner, mode in modes:
             inner.training = mode
+
+
+def _measured_norms(model: nn.Module) -> list[Any]:
+    norms = [inner for inner in model.modules() if _has_statistics(inner)]
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        return norms
+    return [norm for norm in norms if not _is_frozen(norm)]
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    own = list(module.parameters())
+    return bool(own) and not any(parameter.requires_grad for parameter in own)
 
 
 def _has_statistics(module: nn.Module) -> bool:
