@@ -206,6 +206,13 @@ def test_epochs_without_a_validation_are_an_error(tmp_path: Path) -> None:
         fit(tmp_path, Kept(), check_val_every_n_epoch=2)
 
 
+def test_a_checkpoint_between_accumulated_batches_is_an_error(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"val_check_interval": 3, "accumulate_grad_batches": 2}
+
+    with pytest.raises(ValueError, match="multiple of accumulate_grad_batches=2"):
+        fit(tmp_path, Kept(), unit="step", **given)
+
+
 def test_a_layer_that_no_gradient_reaches_is_found(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

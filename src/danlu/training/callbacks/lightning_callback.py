@@ -117,6 +117,12 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         in_training = trainer.state.fn == "fit" and not trainer.sanity_checking
         if self._unit == "epoch" or not in_training:
             return
+        if trainer.fit_loop.epoch_loop._should_accumulate():
+            raise ValueError(
+                "gradients that are being accumulated are in no checkpoint: give a "
+                "val_check_interval that is a multiple of accumulate_grad_batches="
+                f"{trainer.accumulate_grad_batches}"
+            )
         found = trainer._results.metrics(on_step=False)["callback"]  # of this one alone
         self._settle(trainer, trainer.global_step, numbers(found))
         self._seed("step", self._step)
