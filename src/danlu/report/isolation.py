@@ -62,10 +62,10 @@ def isolation_rows(
 
 
 def row_text(row: Isolated) -> str:
-    """The values that a row is about: `adam`, `1e-3 to 0.01`, `adam, depth=3`.
+    """The values that a row is about: `adam`, `0.001 to 0.01`, `act=relu, depth=3`.
 
     >>> row_text(Isolated({"lr": None}, (0.001, 0.01), None, None, None, 0))
-    '1e-3 to 0.01'
+    '0.001 to 0.01'
     """
     if row.bounds is not None:
         return " to ".join(value_text(bound) for bound in row.bounds)
