@@ -7,6 +7,7 @@ prepared, and the random states of all processes.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,7 @@ class AccelerateTrial:
             raise ValueError(f"metrics are single numbers, and {lost} are not")
         note = {"step": step, "metrics": plain}
         self._shared.save(step, lambda path: self._write(path, note))
+        self._seed_orders(step)
         self._goes_on = self._shared.report(step, plain)
         return self._goes_on
 
@@ -123,9 +125,21 @@ class AccelerateTrial:
             return 0
         note = json.loads((saved.path / NOTE).read_text("utf-8"))
         self._accelerator.load_state(str(saved.path))
+        self._seed_orders(note["step"])
         # What was saved may not have been reported yet.
         self._goes_on = self._shared.report(note["step"], note["metrics"])
         return int(note["step"])
+
+    def _seed_orders(self, step: int) -> None:
+        """Begins the orders of examples anew, for who goes on as for who comes back.
+
+        With several processes they come from a generator that no checkpoint holds.
+        """
+        named = random.Random(f"{self._shared.trial.seed} {step}")
+        for loader in self._accelerator._dataloaders:
+            generator = getattr(loader, "synchronized_generator", None)
+            if generator is not None:
+                generator.manual_seed(named.getrandbits(63))
 
     def _write(self, path: Path, note: object) -> None:
         self._accelerator.save_state(str(path))
