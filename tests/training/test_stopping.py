@@ -93,7 +93,7 @@ def test_the_noise_is_found_under_a_trend() -> None:
 
 def test_the_best_step_is_better_than_the_luckiest_one() -> None:
     regret, lucky_regret = 0.0, 0.0
-    for seed in range(100):
+    for seed in range(30):
         true, measured = falling(seed, rise=0.002)
         lucky = min(range(400), key=measured.__getitem__)
         chosen = best_step(range(400), measured)
