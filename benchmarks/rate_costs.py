@@ -31,14 +31,14 @@ BUILDS = 4  # of models: a sweep each, and the training at the end
 def convolutions() -> nn.Module:
     return nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)),
-        nn.Conv2d(1, 32, 3, padding=1),
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
         nn.BatchNorm2d(32),
         nn.ReLU(),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.BatchNorm2d(64),
-        nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(64 * 64, 10),
+        nn.Linear(32 * 64, 10),
     )
 
 
