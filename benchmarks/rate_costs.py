@@ -83,7 +83,7 @@ def updates(own: Probe) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="at least 4")
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     for task in measured_on():
