@@ -95,7 +95,7 @@ def lightning(task: Task) -> Mapping[str, float]:
     import lightning
     from lightning.pytorch.tuner import Tuner
 
-    class Module(lightning.LightningModule):
+    class Module(lightning.LightningModule):  # type: ignore[misc]  # Any
         def __init__(self) -> None:
             super().__init__()
             self.model, self.lr = task.model(), 1e-3

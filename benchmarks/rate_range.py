@@ -17,6 +17,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -117,13 +118,14 @@ def measured(
     rates: dict[str, list[float | None]] = {OURS: []}
     for seed in range(seeds):
         key = (task.name, seed)
-        ours = results.get((*key, OURS), lambda seed=seed: our_answer(task, seed))
+        ours = results.get((*key, OURS), partial(our_answer, task, seed))
         rates[OURS].append(ours["rate"])
     if peer is not None and " of workloads" not in task.name:
         for finder, seed in ((f, s) for f in FINDERS for s in range(seeds)):
             said = {"task": task.name, "finder": finder, "seed": seed}
-            key = (task.name, seed, finder)
-            answer = results.get(key, lambda said=said: peer.say("find", said))
+            answer = results.get(
+                (task.name, seed, finder), partial(peer.say, "find", said)
+            )
             for name, rate in answer["found"].items():
                 rates.setdefault(name, []).append(rate)
     return rates
@@ -165,7 +167,7 @@ def main() -> None:
         for task in tasks(given.data, more=True):
             if given.only and not any(part in task.name for part in given.only):
                 continue
-            grid = results.get((task.name, "grid"), lambda task=task: losses(task))
+            grid = results.get((task.name, "grid"), partial(losses, task))
             found = measured(task, given.seeds, results, peer)
             for row in rows(task, grid, found, given.seeds):
                 print(row, flush=True)

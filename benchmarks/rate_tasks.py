@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -72,7 +72,7 @@ class Task:
             return model, float(self.loss(model, self.val))
 
 
-class Characters(nn.Module):
+class Characters(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
     """A transformer of one block that predicts the next character."""
 
     def __init__(self, count: int) -> None:
@@ -228,7 +228,7 @@ def of_workloads(data: Path | None) -> Iterator[Task]:
         for kind in ("adamw", "nesterov"):
             yield Task(
                 f"{name} of workloads, {kind}",
-                lambda own=own, parts=parts: own.network(own.usual, parts),
+                partial(own.network, own.usual, parts),
                 kind,
                 own.batch,
                 parts["train"],

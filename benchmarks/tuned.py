@@ -73,6 +73,7 @@ def by_danlu(
         budget = Budget(epochs / workload.epochs)
         decision = tune(project, study, run, budget, preflight=preflight).decision
     assert decision is not None
+    assert decision.params is not None
     return decision.params, trained
 
 

@@ -46,7 +46,7 @@ def compared() -> Summary:
 
 def figure(page: str, words: str) -> str:
     """The first figure whose text alternative has the words."""
-    drawn = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    drawn: list[str] = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     return next(own for own in drawn if words in own.split(">")[0])
 
 
