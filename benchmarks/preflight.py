@@ -12,14 +12,9 @@ again on the same five fresh seeds, as in `benchmarks.tuned`. Each run is one li
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import os
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,7 +23,6 @@ from torch.nn.functional import cross_entropy
 
 from danlu import training
 
-from .asks import THREADS
 from .tuned import (
     FRESH,
     KEY,
@@ -36,11 +30,10 @@ from .tuned import (
     TRAININGS,
     Record,
     by_danlu,
-    read,
+    go_on,
     retrained,
-    table,
 )
-from .workloads import Params, Workload, workloads
+from .workloads import Params, Workload
 
 SIDES = ("preflight", "wide")
 
@@ -99,39 +92,9 @@ def one(workload: Workload, side: str, seed: int) -> Record:
     }
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, help="fashion_mnist and clinc150 in it")
-    parser.add_argument("--only", action="append", help="only these workloads")
-    parser.add_argument("--side", choices=SIDES, help="only this side")
-    parser.add_argument("--seeds", default="0-9", help="FIRST-LAST")
-    parser.add_argument("--results", type=Path, default=Path("preflight.jsonl"))
-    return parser.parse_args(words)
-
-
 def main(words: Sequence[str] | None = None) -> None:
     """Does what is left to do, and prints the table."""
-    arguments = _arguments(words)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    found = workloads(arguments.data)
-    names = arguments.only or list(found)
-    sides = [arguments.side] if arguments.side else list(SIDES)
-    first, _, last = arguments.seeds.partition("-")
-    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
-    with arguments.results.open("a", encoding="utf-8") as file:
-        for seed in range(int(first), int(last or first) + 1):
-            for name in names:
-                for side in sides:
-                    if (name, side, seed) in done:
-                        continue
-                    record = one(found[name], side, seed)
-                    # The line's end comes first: the last line may be cut off.
-                    file.write("\n" + json.dumps(record))
-                    file.flush()
-                    print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
-    print(table(read(arguments.results), SIDES))
+    go_on(words, __doc__, SIDES, one)
 
 
 if __name__ == "__main__":

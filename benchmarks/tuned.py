@@ -195,39 +195,54 @@ def read(results: Path) -> list[Record]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def main(words: Sequence[str] | None = None) -> None:
+    """Does what is left to do, and prints the table."""
+    go_on(words, __doc__, tuple(SIDES), one)
+
+
+def go_on(
+    words: Sequence[str] | None,
+    says: str | None,
+    names: Sequence[str],
+    tuned: Callable[[Workload, str, int], Record],
+) -> None:
+    """Tunes each workload on each of the two sides, and prints the table."""
+    arguments = _arguments(words, says, names)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    found = workloads(arguments.data)
+    sides = [arguments.side] if arguments.side else names
+    first, _, last = arguments.seeds.partition("-")
+    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
+    cases = (
+        (name, side, seed)
+        for seed in range(int(first), int(last or first) + 1)
+        for name in arguments.only or found
+        for side in sides
+    )
+    with arguments.results.open("a", encoding="utf-8") as file:
+        for name, side, seed in cases:
+            if (name, side, seed) in done:
+                continue
+            record = tuned(found[name], side, seed)
+            # The line's end comes first: the last line may be cut off.
+            file.write("\n" + json.dumps(record))
+            file.flush()
+            print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
+    print(table(read(arguments.results), names))
+
+
+def _arguments(
+    words: Sequence[str] | None, says: str | None, sides: Sequence[str]
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=says, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="fashion_mnist and clinc150 in it")
     parser.add_argument("--only", action="append", help="only these workloads")
-    parser.add_argument("--side", choices=list(SIDES), help="only this side")
+    parser.add_argument("--side", choices=sides, help="only this side")
     parser.add_argument("--seeds", default="0-9", help="FIRST-LAST")
-    parser.add_argument("--results", type=Path, default=Path("tuned.jsonl"))
+    parser.add_argument("--results", type=Path, default=Path("tunings.jsonl"))
     return parser.parse_args(words)
-
-
-def main(words: Sequence[str] | None = None) -> None:
-    """Does what is left to do, and prints the table."""
-    arguments = _arguments(words)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    found = workloads(arguments.data)
-    names = arguments.only or list(found)
-    sides = [arguments.side] if arguments.side else list(SIDES)
-    first, _, last = arguments.seeds.partition("-")
-    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
-    with arguments.results.open("a", encoding="utf-8") as file:
-        for seed in range(int(first), int(last or first) + 1):
-            for name in names:
-                for side in sides:
-                    if (name, side, seed) in done:
-                        continue
-                    record = one(found[name], side, seed)
-                    # The line's end comes first: the last line may be cut off.
-                    file.write("\n" + json.dumps(record))
-                    file.flush()
-                    print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
-    print(table(read(arguments.results)))
 
 
 if __name__ == "__main__":
