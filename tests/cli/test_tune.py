@@ -5,6 +5,7 @@ from pathlib import Path
 import danlu as library
 
 from .conftest import PROGRAM, STUDY, Danlu
+from .probes import PROBES
 
 
 def stated(folder: Path) -> None:
@@ -42,32 +43,11 @@ def test_tune_takes_hours_above_zero(danlu: Danlu, tmp_path: Path) -> None:
     assert danlu("tune", "--hours", 0).code == 2
 
 
-PROBE = """
-import torch
-from danlu import training
-
-torch.set_num_threads(1)
-X = torch.randn(400, 8, generator=torch.Generator().manual_seed(0))
-y = (X[:, 0] + X[:, 1] > 0).long()
-body = lambda params: torch.nn.Sequential(
-    torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
-
-def probe_of(optimizer):
-    return training.Probe(
-        model=body, optimizer=optimizer,
-        loss=lambda model, batch: torch.nn.functional.cross_entropy(
-            model(batch[0]), batch[1]),
-        train=(X[:300], y[:300]), val=(X[300:], y[300:]), params={"lr": 1e-2},
-        updates=400)
-
-probe = probe_of(training.build_optimizer)
-faulty = probe_of(lambda model, params: torch.optim.SGD(model[0].parameters(), 0.1))
-"""
 RATES = {"-2.0..0.5": "1e-7..1.0:log", "x:": "lr:", "{x}": "{lr}"}
 
 
 def with_probe(folder: Path) -> None:
-    (folder / "probes.py").write_text(PROBE, encoding="utf-8")
+    (folder / "probes.py").write_text(PROBES, encoding="utf-8")
     stated(folder)
     text = (folder / "study.yaml").read_text("utf-8")
     for old, new in RATES.items():
