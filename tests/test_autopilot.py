@@ -64,6 +64,7 @@ def test_a_boundary_is_moved_and_the_best_beyond_it_confirmed() -> None:
 
 def test_what_is_spent_is_what_was_given() -> None:
     assert tuned(50.0).spent == pytest.approx(50.0, abs=1.0)
+    assert tuned(100.0).spent == pytest.approx(100.0, abs=1.0)
     assert tuned(12.0).spent == pytest.approx(12.0, abs=1.0)
 
 

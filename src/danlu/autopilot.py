@@ -42,7 +42,6 @@ EXPLORE = 0.25  # of the budget, before anything is concluded
 CONFIRM = 0.2  # of the budget, to tell a lucky trial from a good one
 SEEDS = 3  # of each that is confirmed: the fewest from which a spread can be told
 MOST_CONFIRMED = 5
-DIGITS = 1e-9  # budgets are sums of shares, which rounding must not cost a training
 
 
 @dataclass(frozen=True)
@@ -124,9 +123,10 @@ def tune(
     rounds: list[Round] = []
     shares = _shares(left)
     for place, (share, explores) in enumerate(shares, start=1):
-        baseline = study.baseline if place == len(shares) else None
+        is_last = place == len(shares)
+        baseline = study.baseline if is_last else None
         stated = replace(study, scientific=(), baseline=baseline)
-        quota = share * left.amount
+        quota = tuning.rest(rounds) if is_last else share * left.amount
         rounds.append(tuning.round(stated, rounds, quota, explores=explores))
         if rounds[-1].history.best is None:
             break  # nothing could be trained: what is wrong stands in its findings
@@ -195,6 +195,17 @@ class _Tuning:
         self._spend(self.project.study(study.name), quota)
         return replace(self.looked_at(study), moved=moved)
 
+    def rest(self, rounds: Sequence[Round]) -> float:
+        """What the last round may spend: all but what confirming will take.
+
+        Of hours a fifth is kept for that, as it is not known what a training takes.
+        """
+        spent = sum(own.spent for own in rounds)
+        kept = CONFIRM * self.budget.amount
+        if isinstance(self.budget.unit, Trainings):
+            kept = math.prod(self._confirmable_with(kept))
+        return self.budget.amount - spent - kept
+
     def confirmed(self, rounds: Sequence[Round]) -> Decision:
         """The decision, after the best of the last round were trained again."""
         last = rounds[-1].study
@@ -260,10 +271,19 @@ class _Tuning:
         full = max(begun, key=lambda trial: trial.step)
         alone = replace(last.history, trials=(full,))
         cost = self.budget.unit.spent(alone) or 1.0
-        runs = max(2, math.floor(left / cost + DIGITS))
-        baselines = 0 if self.study.baseline is None else 1
+        configurations, seeds = self._confirmable_with(left / cost)
+        return configurations - self._baselines, seeds
+
+    def _confirmable_with(self, trainings: float) -> tuple[int, int]:
+        """How many configurations, the baseline among them, and on how many seeds."""
+        runs = max(2, math.floor(trainings + 0.5))
         seeds = min(SEEDS, runs)
-        return max(1, min(MOST_CONFIRMED, runs // seeds - baselines)), seeds
+        most = MOST_CONFIRMED + self._baselines
+        return max(1 + self._baselines, min(most, runs // seeds)), seeds
+
+    @property
+    def _baselines(self) -> int:
+        return 0 if self.study.baseline is None else 1
 
 
 def _is_settled(own: Round) -> bool:
