@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from danlu import training
+from tests.training.short_fits import flat
 
 STEPS = 24
 
@@ -58,14 +59,6 @@ class Loop:
         file = io.BytesIO()
         torch.save(self.state(), file)
         return file.getvalue()
-
-
-def flat(state: Any) -> list[Any]:
-    if isinstance(state, dict):
-        return [leaf for key in state for leaf in flat(state[key])]
-    if isinstance(state, list | tuple):
-        return [leaf for part in state for leaf in flat(part)]
-    return [state.tolist() if isinstance(state, torch.Tensor) else state]
 
 
 @pytest.mark.parametrize("name", ["sgdw", "nadamw", "muon"])

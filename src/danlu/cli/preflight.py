@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .options import JSON
 from .words import say, show_json
 
 MARKS = {"ok": "ok", "notice": "notice", "warning": "FAULT", "unknown": "unknown"}
+FINDING = ("check", "level", "message", "advice", "evidence")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -128,52 +130,33 @@ def _show(before: Any, steps: Any, plan: Any) -> None:
 
 
 def _document(before: Any, steps: Any, plan: Any) -> dict[str, Any]:
-    found = before.found
-    return {
-        "findings": [
-            {
-                "check": own.check,
-                "level": own.level,
-                "message": own.message,
-                "advice": own.advice,
-                "evidence": _plain(own.evidence),
-            }
-            for own in before.findings
-        ],
-        "updates": before.updates,
-        "lr": None
-        if found is None
-        else {
-            "verdict": found.verdict,
-            "message": found.message,
-            "suggestion": found.suggestion,
-            "spread_decades": found.spread,
-            "falls_from": found.low,
-            "diverges_from": found.high,
-        },
-        "steps": None
-        if steps is None
-        else {
-            "verdict": steps.verdict,
-            "message": steps.message,
-            "steps": steps.steps,
-            "rate": steps.rate,
-            "best_at": steps.best_at,
-        },
-        "plan": None
-        if plan is None
-        else {
-            "study": dict(plan.study),
-            "training": dict(plan.training),
-            "reasons": dict(plan.reasons),
-        },
+    said = ("verdict", "message")
+    measured = {
+        "spread_decades": "spread",
+        "falls_from": "low",
+        "diverges_from": "high",
     }
+    return {
+        "findings": [_fields(own, *FINDING) for own in before.findings],
+        "updates": before.updates,
+        "lr": _fields(before.found, *said, "suggestion", **measured),
+        "steps": _fields(steps, *said, "steps", "rate", "best_at"),
+        "plan": _fields(plan, "study", "training", "reasons"),
+    }
+
+
+def _fields(record: Any, *names: str, **named: str) -> dict[str, Any] | None:
+    """Some fields of a record, `named` under other names; None where there is none."""
+    if record is None:
+        return None
+    keys = dict.fromkeys(names) | named
+    return {key: _plain(getattr(record, own or key)) for key, own in keys.items()}
 
 
 def _plain(value: Any) -> Any:
     """JSON has no nan and no infinity: they become text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _plain(own) for key, own in value.items()}
     return [_plain(own) for own in value] if isinstance(value, list | tuple) else value
