@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 LAYERS = {
     "errors": 0,
     "jsontext": 0,
+    "lazy": 0,
     "belief": 0,
     "blas": 0,
     "number": 0,
@@ -111,7 +112,7 @@ OPEN_PACKAGES = {"executors", "storage", "studyfile", "plots", "report", "servic
 OPEN_PACKAGES |= {"cli", "training"}
 OPEN_LAYERS = {0, 1, 4}
 APART = {
-    "training": {"training", "client", "checkpoints"},
+    "training": {"training", "client", "checkpoints", "lazy"},
     "client": {"client", "checkpoints"},
     "checkpoints": {"checkpoints"},
 }

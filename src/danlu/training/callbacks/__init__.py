@@ -5,8 +5,9 @@ Each needs its framework, which is imported when the name is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ... import lazy
 
 if TYPE_CHECKING:
     from .accelerate_loop import AccelerateTrial
@@ -28,17 +29,4 @@ __all__ = [  # noqa: RUF022  # the order in which you meet them
     "SharedTrial",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(
-            f"module 'danlu.training.callbacks' has no attribute {name!r}"
-        )
-    home = importlib.import_module(f".{_HOMES[name]}", __name__)
-    value = getattr(home, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy.names(__name__, _HOMES)
