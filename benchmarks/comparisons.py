@@ -69,7 +69,7 @@ def comparisons(bench: Path | None = None) -> dict[str, Comparison]:
 
 def _slots(bench: Path | None) -> Iterator[Setting]:
     tasks = [smooth(instance) for instance in INSTANCES]
-    for task in tasks + (from_folder(bench, "dev_core") if bench else []):
+    for task in tasks + (from_folder(bench, "dev") if bench else []):
         for slots in (1, PARALLEL):
             yield Setting(f"{slots} at a time", task, slots)
 

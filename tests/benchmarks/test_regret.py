@@ -147,6 +147,20 @@ def test_all_tasks_of_the_inner_list_learn_from_one_another(
     assert ["lcbench:a", *(inner or [])] == taught
 
 
+def test_eight_at_a_time_are_asked_for_on_every_task_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = {"dev_core": ["lcbench:a"], "dev": ["lcbench:a", "other:b"]}
+    (tmp_path / "tasks.py").write_text(FOLDER, "utf-8")
+    (tmp_path / "splits.json").write_text(json.dumps(lists), "utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    settings = comparisons(tmp_path)["parallel"].settings
+
+    slots = [one.slots for one in settings if one.task.name == "other:b"]
+    assert [1, 8] == slots
+
+
 def test_a_process_that_dies_is_named() -> None:
     words = command("oracle", "", "")
     with Speaker(words) as speaker, pytest.raises(RuntimeError, match="sampler oracle"):
