@@ -213,7 +213,7 @@ def test_a_signal_leaves_a_study_that_goes_on(
         [*command, "--trials", "2"], cwd=bowl, stderr=subprocess.PIPE, text=True
     )
     reports = bowl / ".danlu" / "bowl" / "0" / "output.log"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (reports.is_file() and reports.stat().st_size):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -47,7 +47,7 @@ def first_of_two(
 
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Processes that work in `folder`, a moment after its study has ended."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while left := [own for own in psutil.process_iter() if _is_of(own, folder)]:
         if time.monotonic() > deadline_s:
             break

@@ -84,7 +84,7 @@ def _ledger(folder: Path) -> set[tuple[int, int]]:
 
 def _leftovers(folder: Path) -> list[psutil.Process]:
     """Processes that still work on this study, a moment after it has ended."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while left := [p for p in psutil.process_iter() if str(folder) in _words(p)]:
         if time.monotonic() > deadline_s:
             break
