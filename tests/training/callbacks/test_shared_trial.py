@@ -14,9 +14,14 @@ from danlu.training.callbacks import SharedTrial
 from tests.training.callbacks.trials import Kept, trial_in
 
 
+def _refused(*_: Any, **__: Any) -> None:
+    raise AssertionError("a trial needs no pickles")
+
+
 def _joined(rank: int, folder: Path, work: Any) -> None:
     """One process of two: what `work` gives is written, or the error that it raises."""
     torch.set_num_threads(1)
+    distributed.broadcast_object_list = _refused
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2
     )
@@ -58,7 +63,7 @@ def _save(rank: int, folder: Path) -> str:
         (path / f"part-{rank}").write_text(str(rank))
         shared.wait()
 
-    shared.save(1, write)
+    shared.save(1, {}, write)
     shared.wait()
     saved = shared.latest()
     assert saved is not None
@@ -67,13 +72,43 @@ def _save(rank: int, folder: Path) -> str:
 
 def _save_where_there_is_no_place(rank: int, folder: Path) -> None:
     (folder / "checkpoint").write_text("a file, not a folder")
-    SharedTrial(trial_in(folder, Kept())).save(1, lambda path: None)
+    SharedTrial(trial_in(folder, Kept())).save(1, {}, lambda path: None)
+
+
+def _save_under_another_name(rank: int, folder: Path) -> list[str]:
+    """The study is about `val_loss`, and the program measures `loss`."""
+    trial = trial_in(folder, Kept(), metric="val_loss")
+    try:
+        SharedTrial(trial).save(1, {"loss": 1.0}, lambda path: path.touch())
+    except (ValueError, RuntimeError) as error:
+        return [str(error), *(own.name for own in folder.glob("checkpoint/*"))]
+    return []
+
+
+def _save_where_the_name_is_no_unicode(rank: int, folder: Path) -> str:
+    shared = SharedTrial(trial_in(Path(f"{folder}/\udcff"), Kept()))
+    told: list[str] = []
+
+    def write(path: Path) -> None:
+        told.append(str(path))
+        if rank == 0:
+            path.touch()
+
+    shared.save(1, {}, write)
+    return ascii(told[0].removeprefix(str(folder))[:3])
 
 
 def _all(rank: int, folder: Path) -> list[Any]:
     """One meeting of the processes for all claims: to start them takes the time."""
     said: list[Any] = []
-    for work in (_until_told, _save, _with_a_full_disk, _save_where_there_is_no_place):
+    for work in (
+        _until_told,
+        _save,
+        _with_a_full_disk,
+        _save_where_there_is_no_place,
+        _save_under_another_name,
+        _save_where_the_name_is_no_unicode,
+    ):
         own = folder / work.__name__
         own.mkdir(exist_ok=True)
         distributed.barrier()
@@ -107,3 +142,14 @@ def test_an_error_of_the_first_is_an_error_of_both(said: Any) -> None:
 def test_nobody_waits_for_a_checkpoint_that_cannot_begin(said: Any) -> None:
     assert "Error" in said[0][3]
     assert "the first process of the trial failed" in said[1][3]
+
+
+def test_nothing_is_saved_that_cannot_be_reported(said: Any) -> None:
+    (first,), (other,) = said[0][4], said[1][4]
+
+    assert "the study is about 'val_loss'" in first
+    assert f"the first process of the trial failed: ValueError: {first}" == other
+
+
+def test_a_path_need_not_be_unicode(said: Any) -> None:
+    assert r"'/\udcff/'" == said[0][5] == said[1][5]

@@ -88,7 +88,7 @@ class AccelerateTrial:
             lost = sorted(set(metrics) - set(plain))
             raise ValueError(f"metrics are single numbers, and {lost} are not")
         note = {"step": step, "metrics": plain}
-        self._shared.save(step, lambda path: self._write(path, note))
+        self._shared.save(step, plain, lambda path: self._write(path, note))
         self._seed_orders(step)
         self._goes_on = self._shared.report(step, plain)
         return self._goes_on

@@ -146,7 +146,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         saved = Path(args.output_dir, f"checkpoint-{state.global_step}")
         note = {"step": step, "metrics": metrics, "global_step": state.global_step}
         self._shared.wait()  # until all have written their part
-        self._shared.save_by_first(step, partial(_take_over, saved, note))
+        self._shared.save_by_first(step, metrics, partial(_take_over, saved, note))
         if args.save_strategy == "no" and self._shared.rank == 0:
             shutil.rmtree(saved)  # saved for the trial alone
         self._report(control, step, metrics)

@@ -155,7 +155,7 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
     def _settle(self, trainer: Trainer, step: int, metrics: dict[str, float]) -> None:
         """First the checkpoint, then the report."""
         self._step, self._metrics = step, metrics
-        self._shared.save(step, trainer.save_checkpoint)
+        self._shared.save(step, metrics, trainer.save_checkpoint)
         self._end_unless(trainer, self._report())
 
     def _step_plateaus(self, trainer: Trainer, module: LightningModule) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from torch import distributed
 
 from ... import client
 from ...checkpoints import Saved
 from ...client import LiveTrial
+from .messages import FAILED, NO, YES, Message, is_shared, receive, send
 
-Unit = Literal["epoch", "step"]
-T = TypeVar("T")
+Unit: TypeAlias = Literal["epoch", "step"]
 
 
 class SharedTrial:
@@ -47,45 +47,48 @@ class SharedTrial:
     @property
     def rank(self) -> int:
         """The number of this process, 0 where it is alone."""
-        return distributed.get_rank() if _is_distributed() else 0
+        return distributed.get_rank() if is_shared() else 0
 
     def report(self, step: int, metrics: Mapping[str, float]) -> bool:
         """Whether training goes on, for all processes alike.
 
         Raises:
             ValueError: the study's metric is not among the metrics.
+            RuntimeError: the first process failed, and this is another one.
         """
-        missing = self.trial.metric and self.trial.metric not in metrics
-        if missing:
-            raise ValueError(
-                f"the study is about {self.trial.metric!r}, and at step {step} there "
-                f"are {sorted(metrics)}: log it under that name, or let the study be "
-                "about one of these"
-            )
-        return self.by_first(lambda: self.trial.report(step, **metrics))
 
-    def save(self, step: int, write: Callable[[Path], object]) -> None:
+        def first() -> Message:
+            self._check(step, metrics)
+            return Message(YES if self.trial.report(step, **metrics) else NO)
+
+        return self._by_first(first).code == YES
+
+    def save(
+        self, step: int, metrics: Mapping[str, float], write: Callable[[Path], object]
+    ) -> None:
         """Saves a checkpoint that all processes write: `write(path)` runs in each.
 
-        The path is one on the disk of rank 0.
+        The path is one on the disk of rank 0. Metrics that `report` would refuse are
+        refused before anything is saved. Raises as `report` does.
         """
         self._latest.clear()
         if self.rank != 0:
-            write(self._hear())
+            write(Path(receive().text))
             return
         told = False
 
         def written(path: Path) -> object:
             nonlocal told
             told = True
-            self._tell(path)
+            send(Message(YES, str(path)))
             return write(path)
 
         try:
+            self._check(step, metrics)
             self.trial.checkpoints.save(step, written)
         except Exception as error:
             if not told:  # the others wait for the path
-                self._tell(_Failure.of(error))
+                send(_failure(error))
             raise
 
     def latest(self) -> Saved | None:
@@ -98,53 +101,47 @@ class SharedTrial:
             self._latest.append(self.trial.checkpoints.latest())
         return self._latest[0]
 
-    def save_by_first(self, step: int, write: Callable[[Path], object]) -> None:
-        """Saves a checkpoint that the first process writes alone."""
+    def save_by_first(
+        self, step: int, metrics: Mapping[str, float], write: Callable[[Path], object]
+    ) -> None:
+        """Saves a checkpoint that the first process writes alone; else as `save`."""
         self._latest.clear()
-        self.by_first(lambda: self.trial.checkpoints.save(step, write))
+
+        def first() -> Message:
+            self._check(step, metrics)
+            self.trial.checkpoints.save(step, write)
+            return Message(YES)
+
+        self._by_first(first)
 
     def wait(self) -> None:
         """Returns once all processes are here."""
-        if _is_distributed():
+        if is_shared():
             distributed.barrier()
 
-    def by_first(self, work: Callable[[], T]) -> T:
-        """What `work` gives in the first process; its error there is an error in all.
+    def _check(self, step: int, metrics: Mapping[str, float]) -> None:
+        if self.trial.metric and self.trial.metric not in metrics:
+            raise ValueError(
+                f"the study is about {self.trial.metric!r}, and at step {step} there "
+                f"are {sorted(metrics)}: log it under that name, or let the study be "
+                "about one of these"
+            )
 
-        >>> SharedTrial().by_first(lambda: 2)
-        2
-        """
+    def _by_first(self, work: Callable[[], Message]) -> Message:
+        """What `work` gives in the first process; an error there is one in all."""
         if self.rank != 0:
-            heard: T = self._hear()
-            return heard
+            return receive()
         try:
-            answer = work()
+            message = work()
         except Exception as error:
-            self._tell(_Failure.of(error))
+            send(_failure(error))
             raise
-        self._tell(answer)
-        return answer
-
-    def _tell(self, answer: object) -> None:
-        if _is_distributed():
-            distributed.broadcast_object_list([answer], src=0)
-
-    def _hear(self) -> Any:
-        heard: list[Any] = [None]
-        distributed.broadcast_object_list(heard, src=0)
-        if isinstance(heard[0], _Failure):
-            raise RuntimeError(f"the first process of the trial failed: {heard[0]}")
-        return heard[0]
+        send(message)
+        return message
 
 
-class _Failure(str):
-    """What an error in the first process said."""
-
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, error: Exception) -> _Failure:
-        return cls(f"{type(error).__name__}: {error}")
+def _failure(error: Exception) -> Message:
+    return Message(FAILED, f"{type(error).__name__}: {error}")
 
 
 def check_unit(unit: str) -> None:
@@ -176,7 +173,3 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 def _count(value: Any) -> int:
     """How many elements a tensor or an array has."""
     return int(value.numel() if hasattr(value, "numel") else value.size)
-
-
-def _is_distributed() -> bool:
-    return bool(distributed.is_available() and distributed.is_initialized())
