@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from danlu.training import Finding, GradientMonitor, take_step
+from danlu.training import Finding, GradientMonitor, LayerGradients, take_step
+from danlu.training.gradient_findings import judged_gradients
 
 STEPS = 6
 
@@ -64,6 +65,19 @@ class Words(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
         return mixed
 
 
+class HeadFirst(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
+    """Ten layers of sigmoid, of which the last one was made first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        body = deep(nn.Sigmoid)
+        self.head, self.body = body[-1], body[:-1]
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(self.body(batch))
+        return scores
+
+
 def watched(
     model: nn.Module, *, lr: float = 1e-3, moved: Iterable[nn.Parameter] | None = None
 ) -> tuple[Finding, ...]:
@@ -98,7 +112,7 @@ def test_nothing_is_said_of_a_healthy_network(build: Callable[[], nn.Module]) ->
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: deep(nn.Sigmoid), lambda: deep(nn.ReLU, std=0.01)]
+    "build", [lambda: deep(nn.Sigmoid), lambda: deep(nn.ReLU, std=0.01), HeadFirst]
 )
 def test_vanishing_gradients_are_found_at_the_first_layers(
     build: Callable[[], nn.Module],
@@ -107,7 +121,21 @@ def test_vanishing_gradients_are_found_at_the_first_layers(
     found = [f for f in watched(build()) if "vanish" in f.message]
 
     assert 1 == len(found)
-    assert "0.weight" in found[0].evidence["layers"]
+    assert found[0].evidence["layers"][0] in ("0.weight", "body.0.weight")
+
+
+def test_a_branch_that_begins_nearly_closed_is_not_vanishing() -> None:
+    """As queries are at the first weights of BERT, behind the table of words."""
+    layers = [
+        LayerGradients("words", gradient=0.04, weight=0.3, kind="table"),
+        LayerGradients("query", gradient=7e-7, weight=0.3),
+        LayerGradients("value", gradient=2e-4, weight=0.3),
+        LayerGradients("head", gradient=0.07, weight=0.1),
+    ]
+
+    (finding,) = judged_gradients(layers, [0.1])
+
+    assert "ok" == finding.level
 
 
 def test_exploding_gradients_are_found() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import takewhile
+from typing import Any, Literal, TypeAlias
 
 from .finding import Finding, Level
+
+Kind: TypeAlias = Literal["matrix", "table", "vector"]
 
 CHECK = "gradients"
 
@@ -29,9 +32,10 @@ class LayerGradients:
     """One parameter as the looks saw it: medians, None where there was nothing to see.
 
     `gradient` and `weight` are norms; `update` is the norm of what an update changed
-    over that of the weight. `optimized` says whether the optimizer moves it, `compared`
-    whether it is a matrix whose gradients compare with those of other layers, and
-    `precision` is the smallest relative change that its type can hold.
+    over that of the weight. `optimized` says whether the optimizer moves it, and
+    `precision` is the smallest relative change that its type can hold. Matrices are
+    compared with each other; the rows of a table, an embedding's, get gradients now and
+    then only, and vectors are biases and the gains of norms.
 
     >>> from danlu import training
     >>> training.LayerGradients("0.weight", gradient=0.1, weight=2.0).update is None
@@ -43,7 +47,7 @@ class LayerGradients:
     weight: float
     update: float | None = None
     optimized: bool = True
-    compared: bool = True
+    kind: Kind = "matrix"
     precision: float = 2.0**-23  # of 32 bits
 
     @property
@@ -57,7 +61,8 @@ def judged_gradients(
 ) -> tuple[Finding, ...]:
     """What is wrong with the gradients, one `ok` if nothing is.
 
-    `norms` are those of all gradients together, one for each update.
+    `layers` are in the model's order, from its inputs on; `norms` are those of all
+    gradients together, one for each update.
 
     >>> from danlu import training
     >>> layers = [training.LayerGradients("0.weight", gradient=1e-9, weight=1.0),
@@ -65,7 +70,7 @@ def judged_gradients(
     >>> [finding.evidence["layers"] for finding in judged_gradients(layers, [0.1])]
     [['0.weight']]
     """
-    matrices = [layer for layer in layers if layer.compared]
+    matrices = [layer for layer in layers if layer.kind == "matrix"]
     found = [
         *_left_out(layer.name for layer in layers if not layer.optimized),
         *_unreached(
@@ -73,7 +78,7 @@ def judged_gradients(
         ),
         *_dead(layer.name for layer in layers if layer.gradient == 0),
         *_not_finite(norms),
-        *_vanishing(matrices),
+        *_vanishing(layers),
         *_exploding(matrices),
         *_large_updates(matrices),
         *_lost_updates(matrices),
@@ -126,17 +131,28 @@ def _not_finite(norms: Sequence[float]) -> list[Finding]:
 
 
 def _vanishing(layers: Sequence[LayerGradients]) -> list[Finding]:
-    ratios = _ratios(layers)
-    largest = max(ratios.values(), default=0.0)
-    least = min(ratios.values(), default=0.0)
+    """The layers at the front that gradients hardly reach.
+
+    What vanishes on the way back is gone for all that is nearer to the inputs (Glorot
+    and Bengio, 2010, section 4.2.2). A layer with little gradient behind one with much
+    is on a branch that begins nearly closed, as queries and keys do (the gradient of
+    one is proportional to the other), or what is before a zeroed layer.
+    """
+    ratios = _ratios(layer for layer in layers if layer.kind != "vector")
+    of_matrices = [layer.name for layer in layers if layer.kind == "matrix"]
+    largest = max((ratios[name] for name in of_matrices if name in ratios), default=0.0)
+    # The largest is the last layer's, wherever in the model that stands.
+    others = (name for name in ratios if ratios[name] != largest)
+    front = takewhile(lambda name: ratios[name] < VANISHED * largest, others)
+    names = [name for name in front if name in of_matrices]
     return _about(
-        [name for name, ratio in ratios.items() if ratio < VANISHED * largest],
+        names,
         "warning",
         "Gradients vanish: relative to the weights, those of {names} are down to "
         "{share:.0e} of the largest.",
         "Use residual branches, a norm layer, or an initialization that keeps the "
         "scale.",
-        share=least / largest if largest else 0.0,
+        share=min((ratios[name] / largest for name in names), default=0.0),
     )
 
 
@@ -179,7 +195,7 @@ def _lost_updates(layers: Sequence[LayerGradients]) -> list[Finding]:
     )
 
 
-def _ratios(layers: Sequence[LayerGradients]) -> dict[str, float]:
+def _ratios(layers: Iterable[LayerGradients]) -> dict[str, float]:
     return {layer.name: layer.ratio for layer in layers if layer.ratio is not None}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .finding import Finding
-from .gradient_findings import CHECK, LayerGradients, judged_gradients
+from .gradient_findings import CHECK, Kind, LayerGradients, judged_gradients
 from .norms import GradientNorms
 from .unwrapping import plain_name, unwrapped
 
@@ -124,7 +124,7 @@ class _Watched:
 
     name: str
     parameter: torch.Tensor
-    compared: bool
+    kind: Kind
     optimized: bool = True
     gradients: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     updates: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
@@ -138,24 +138,29 @@ class _Watched:
             float(weight.float().norm()),
             median(self.updates) if self.updates else None,
             optimized=self.optimized,
-            compared=self.compared,
+            kind=self.kind,
             precision=torch.finfo(weight.dtype).eps,
         )
 
 
 def _watched(model: nn.Module) -> list[_Watched]:
-    """The trained parameters. The rows of embeddings get gradients now and then only,
-    so that these do not compare with those of other layers."""
+    """The trained parameters, in the model's order."""
     tables = {
         id(inner.weight)
         for inner in model.modules()
         if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
     }
     return [
-        _Watched(plain_name(name), p, p.ndim >= 2 and id(p) not in tables)
-        for name, p in model.named_parameters()
-        if p.requires_grad
+        _Watched(plain_name(name), parameter, _kind(parameter, tables))
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
     ]
+
+
+def _kind(parameter: torch.Tensor, tables: Collection[int]) -> Kind:
+    if parameter.ndim < 2:
+        return "vector"
+    return "table" if id(parameter) in tables else "matrix"
 
 
 def _relative(
