@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from danlu.decide.decision import Ruling
 from danlu.domain import Domain, Float
 from danlu.errors import StudyError
 from danlu.executors import Inline
+from danlu.history import Metric
 from danlu.project import Project
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial
@@ -64,7 +66,6 @@ def test_a_boundary_is_moved_and_the_best_beyond_it_confirmed() -> None:
 
 def test_what_is_spent_is_what_was_given() -> None:
     assert tuned(50.0).spent == pytest.approx(50.0, abs=1.0)
-    assert tuned(100.0).spent == pytest.approx(100.0, abs=1.0)
     assert tuned(12.0).spent == pytest.approx(12.0, abs=1.0)
 
 
@@ -84,6 +85,38 @@ def test_the_same_call_again_trains_nothing() -> None:
         second = tune(project, study(), runner(project, refuse), Budget(30.0))
     assert second.spent == first.spent
     assert second.decision == first.decision
+
+
+def test_a_larger_budget_goes_on_with_the_rounds_that_are_there() -> None:
+    with danlu.open(":memory:") as project:
+        small = tune(project, study(), runner(project), Budget(12.0))
+        large = tune(project, study(), runner(project), Budget(50.0))
+    assert large.rounds[0].study.sampler == small.rounds[0].study.sampler
+    assert large.spent > small.spent
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(study(), space={"lr": Float(1e-4, 1.0, log=True)}),
+        replace(study(), metric="train_loss"),
+        replace(study(), max_steps=EPOCHS + 1),
+    ],
+)
+def test_another_question_is_not_answered_by_what_was_tuned(other: Study) -> None:
+    with danlu.open(":memory:") as project:
+        tune(project, study(), runner(project), Budget(12.0))
+        with pytest.raises(StudyError, match="'bowl-1' exists with another"):
+            tune(project, other, runner(project), Budget(12.0))
+
+
+def test_a_later_study_of_another_metric_is_no_round() -> None:
+    with danlu.open(":memory:") as project:
+        tune(project, study(), runner(project), Budget(12.0))
+        look = replace(study(), name="bowl-2", metric=Metric("test_error", at="last"))
+        project.plan(look)
+        with pytest.raises(StudyError, match="'bowl-2' exists with another metric"):
+            tune(project, study(), runner(project), Budget(50.0))
 
 
 def test_an_interrupted_tuning_goes_on_to_the_same_end() -> None:

@@ -42,6 +42,9 @@ EXPLORE = 0.25  # of the budget, before anything is concluded
 CONFIRM = 0.2  # of the budget, to tell a lucky trial from a good one
 SEEDS = 3  # of each that is confirmed: the fewest from which a spread can be told
 MOST_CONFIRMED = 5
+# Fields of a study in which a round that was begun may differ from what is stated now.
+_OF_A_BUDGET = ("trials", "note", "sampler", "scheduler", "baseline")
+_OF_RESULTS = ("goal", "space", "seed", "learn_from")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def tune(
     True
 
     Raises:
-        StudyError: the pre-flight found a fault, or took the whole budget.
+        StudyError: the pre-flight found a fault, or took the whole budget; or a study
+            `NAME-1` (`NAME-2`, ...) is there that asks something else.
         StudyHalted: three trials in a row failed in the same way.
     """
     before = 0.0
@@ -189,7 +193,7 @@ class _Tuning:
             note = " ".join(finding.message for finding in moved)
             own = replace(own, space=space, scheduler=_scheduler(own, before[0]))
             own = replace(own, note=note)
-        study = self.project.plan(self._begun(own.name) or own)
+        study = self.project.plan(self._begun(own, is_first=not before) or own)
         for earlier in before:
             self._carry(self.project.study(study.name), earlier)
         self._spend(self.project.study(study.name), quota)
@@ -222,10 +226,18 @@ class _Tuning:
         findings = analyze(study, history)
         return Round(study, history, findings, (), self.budget.unit.spent(history))
 
-    def _begun(self, name: str) -> Study | None:
-        """The study of exactly this name that an earlier call has begun, if any."""
-        named = (own for own in self.project.studies() if own.name == name)
-        return next(named, None)
+    def _begun(self, own: Study, *, is_first: bool) -> Study | None:
+        """The round as an earlier call has begun it, if any.
+
+        It stays as it is in what follows from results or from the budget. In the rest
+        it must answer the same question, or `plan` refuses it.
+        """
+        named = (kept for kept in self.project.studies() if kept.name == own.name)
+        kept = next(named, None)
+        if kept is None:
+            return None
+        adapted = _OF_A_BUDGET if is_first else (*_OF_A_BUDGET, *_OF_RESULTS)
+        return replace(own, **{field: getattr(kept, field) for field in adapted})
 
     def _carry(self, study: Study, earlier: Round) -> None:
         """Makes room for what the study has not taken over yet, and takes it over."""
