@@ -162,6 +162,18 @@ def test_the_last_look_is_at_the_best_params_and_the_test_metric() -> None:
     assert look.study.search_space.decode([0.5]) == history.best.params
 
 
+def test_the_last_look_is_at_what_was_best_on_fresh_seeds() -> None:
+    study, history = searched_lr()
+    lucky, second = history.ranked()[:2]
+    again = [
+        replace(ended(n, own.params, loss + n, kind=Kind.CONFIRM), seed=n % 5)
+        for n, (own, loss) in enumerate([(lucky, 9.0)] * 5 + [(second, 0.0)] * 5)
+    ]
+    confirmed = replace(history, trials=[*history.trials, *again])
+    (look,) = propose(study, confirmed, [])
+    assert look.study.search_space.decode([0.5]) == second.params
+
+
 def test_a_warning_comes_before_a_notice() -> None:
     study, history = searched_lr()
     steps = found("saturated", {"max_steps": 5}, Level.NOTICE)

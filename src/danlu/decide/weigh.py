@@ -62,6 +62,35 @@ def groups_of(history: History) -> list[Group]:
     return [_group(history, own) for own in found.values()]
 
 
+def best_params(history: History) -> Params | None:
+    """The params to go on with; None before a trial has a value.
+
+    Where some were run on fresh seeds, those of the best mean over them: the best of
+    many single runs is lucky. Params that are infeasible on a fresh seed, or outside of
+    the space, are left out.
+
+    >>> import danlu
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> def trial(number, x, loss, kind=danlu.Kind.CONFIRM):
+    ...     return danlu.Trial(number, {"x": x}, danlu.State.COMPLETED, kind,
+    ...                        seed=number % 2,
+    ...                        curves={"loss": danlu.Curve.of({1: loss})})
+    >>> lucky, other = trial(0, 0.1, 0.1, danlu.Kind.SEARCH), trial(1, 0.2, 0.3)
+    >>> again = [trial(2, 0.1, 0.5), trial(3, 0.1, 0.4), trial(4, 0.2, 0.2)]
+    >>> history = danlu.History(space, danlu.Metric("loss"), [lucky, other, *again])
+    >>> best_params(history)
+    {'x': 0.2}
+    """
+    groups = [
+        group
+        for group in groups_of(history)
+        if not group.infeasible and group.params in history.space
+    ]
+    if (weight := weighed(groups, None)) is not None:
+        return weight.best.params
+    return None if history.best is None else history.best.params
+
+
 def runs_of(group: Group, study: Study, history: History) -> Runs:
     """A configuration's runs as they are written into a decision."""
     key, metric = identity(group.params), study.objective

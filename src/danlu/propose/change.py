@@ -100,9 +100,16 @@ def differences(before: Study, after: Study) -> tuple[str, ...]:
 def _by_path(study: Study) -> dict[str, str]:
     """Each hyperparameter of a study, free or fixed, in words."""
     space = study.search_space
-    free = {own.path: str(own.domain) for own in space.dimensions}
+    free = {own.path: _range(own.domain) for own in space.dimensions}
     fixed = {name: f"fixed at {short(value)}" for name, value in study.fixed.items()}
     return {**free, **fixed}
+
+
+def _range(domain: Domain) -> str:
+    """A domain in words; one option alone is no choice."""
+    if isinstance(domain, Choice) and len(domain.options) == 1 and not domain.branches:
+        return f"fixed at {short(next(iter(domain.options)))}"
+    return str(domain)
 
 
 def _said(value: object) -> str:

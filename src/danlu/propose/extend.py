@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..decide.weigh import best_params
 from ..domain import Choice
 from ..errors import StudyError
 from ..history import History
@@ -60,11 +61,11 @@ def extend(
     Raises:
         StudyError: round 1 has no result, or no max_steps, or not fewer of them.
     """
-    best = history.best
-    if best is None:
+    params = best_params(history)
+    if params is None:
         raise StudyError(f"study {study.name!r} has no result yet to go on from")
     factor = _factor(study, max_steps)
-    values = study.search_space.by_path(best.params)
+    values = study.search_space.by_path(params)
     dimensions = study.search_space.dimensions
     rows = [
         row(own, values[own.path], factor) for own in dimensions if own.path in values
@@ -84,7 +85,7 @@ def extend(
         guards=study.guards,
         note=f"Round 2 of {study.name}, with {factor:.3g} times as many steps.",
     )
-    planned = replace(planned, baseline=kept_baseline(best.params, planned))
+    planned = replace(planned, baseline=kept_baseline(params, planned))
     return Extension(planned, (*rows, *lengths), study_seconds(planned, history, study))
 
 

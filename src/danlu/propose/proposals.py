@@ -14,10 +14,11 @@ from ..analysis.base import Finding
 from ..analysis.noise import LEAST_DF
 from ..analysis.repeats import trial_noise
 from ..analysis.sentence import listed
+from ..decide.weigh import best_params
 from ..domain import Choice
 from ..history import History, Metric
 from ..study import Study
-from ..trial import Kind
+from ..trial import Kind, Trial
 from .plans import Aim, Plan, expected, plans, reason_of
 from .successor import free_names, successor
 from .worth import doubling_gain, study_seconds
@@ -159,17 +160,17 @@ def _last_look(
     study: Study, history: History, name: str, noise: float | None
 ) -> tuple[Proposal, ...]:
     """The best params on the test set; none where that has been looked at already."""
-    best, metric = history.best, study.objective
-    if best is None or any(own.startswith("test") for own in best.curves):
+    metric, params = study.objective, best_params(history)
+    if params is None or any(_is_of_a_test(trial) for trial in history.trials):
         return ()
     test = f"test_{re.sub(r'^(val|valid|validation|dev)_', '', metric.name)}"
-    first, *rest = best.params
+    first, *rest = params
     planned = Study(
         name=name,
         goal=f"What is {test} of the best params of {study.name}, looked at once?",
         metric=Metric(test, metric.maximize, at="last"),
-        space={first: Choice([best.params[first]])},
-        fixed={other: best.params[other] for other in rest},
+        space={first: Choice([params[first]])},
+        fixed={other: params[other] for other in rest},
         trials=TEST_SEEDS,
         sampler="random",
         max_steps=study.max_steps,
@@ -194,3 +195,8 @@ def _last_look(
             seconds=study_seconds(planned, history, study),
         ),
     )
+
+
+def _is_of_a_test(trial: Trial) -> bool:
+    """Whether it reported a metric of a test set."""
+    return any(name.startswith("test") for name in trial.curves)

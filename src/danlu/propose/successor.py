@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..analysis.design.effort import TRIALS_PER_DIMENSION
 from ..carry import fitting
+from ..decide.weigh import best_params
 from ..errors import SpaceError
 from ..history import History
 from ..space import Params
@@ -41,14 +42,14 @@ def successor(plan: Plan, study: Study, history: History, name: str) -> Successo
         trials = plan.change["trials"]
         return Successor(replace(study, trials=trials), max(1, trials - study.trials))
     made = changed(study, plan.change)
-    best = history.best
+    best = best_params(history)
     planned = replace(
         made,
         name=name,
         goal=goal_of(plan, study),
         note=f"After {study.name}: {reason_of(plan, study)}",
         learn_from=tuple(own for own in study.learn_from if own != name),
-        baseline=None if best is None else kept_baseline(best.params, made),
+        baseline=None if best is None else kept_baseline(best, made),
         seed=study.seed + 1,  # the same one would try the same places of the new cube
     )
     carried = _carried(plan, planned, history)
