@@ -36,9 +36,9 @@ def trial(x: float, seed: int, err: float, **changes: object) -> Trial:
     return Trial(
         number=int(100 * x + seed),
         params={"x": x, "epochs": 3},
-        kind=Kind.CONFIRM,
         seed=seed,
         **{
+            "kind": Kind.CONFIRM,
             "state": State.COMPLETED,
             "curves": {"err": danlu.Curve.of({1: err}), "size": danlu.Curve.of({1: x})},
             **changes,
@@ -110,6 +110,24 @@ def test_nothing_is_said_before_all_runs_have_ended() -> None:
 
     assert decision.ruling is Ruling.MORE
     assert decision.reason == "1 of the confirming runs have not ended"
+
+
+def test_without_any_result_no_seeds_are_asked_for() -> None:
+    failed = trial(1.0, 0, 0.1, kind=Kind.SEARCH, state=State.FAILED)
+
+    decision = decided([failed], baseline=None)
+
+    assert (decision.ruling, decision.missing_seeds) == (Ruling.MORE, None)
+    assert "no trial has a result" in decision.reason
+
+
+def test_a_program_that_ignores_its_seed_is_told_so() -> None:
+    same = [trial(x, seed, x) for x in (0.0, 1.0) for seed in range(3)]
+    warning = "No seed makes any difference to err"
+
+    assert any(own.startswith(warning) for own in decided(same).caveats)
+    moved = [*same[:-1], trial(1.0, 2, 1.5)]
+    assert not any(own.startswith(warning) for own in decided(moved).caveats)
 
 
 def test_one_seed_alone_says_nothing() -> None:

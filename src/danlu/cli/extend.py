@@ -83,8 +83,12 @@ def _length(text: str | None, study: Study) -> int:
     Raises:
         StudyError: it is neither, or the study has no length of its own.
     """
+    if text is None:
+        raise StudyError(
+            "how long are the new trainings? add --steps 4x or --steps 1000"
+        )
     own = study.max_steps
-    given = (text or "").strip().lower()
+    given = text.strip().lower()
     number = given.removesuffix("x")
     try:
         if given.endswith("x") and own is not None:

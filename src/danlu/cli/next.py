@@ -79,8 +79,10 @@ def next(
             )
         elif as_json:
             show_json("next", {"study": found.name, "next": _json(proposals)})
-        else:
+        elif proposals or project.history(found).best:
             _show(found, proposals)
+        else:
+            say(f"no trial of {found.name} has a result: nothing follows from it yet")
     return 0
 
 
@@ -160,7 +162,7 @@ def _show(study: Study, proposals: Sequence[Proposal]) -> None:
         rows = [
             ("why", own.reason),
             ("change", ", ".join(differences(study, own.study))),
-            ("do", " ".join(f.advice for f in own.findings if f.advice)),
+            ("do", _advice(own)),
             ("needs", own.needs),
             ("expect", own.expects),
             ("cost", cost_text(study, own)),
@@ -172,6 +174,13 @@ def _show(study: Study, proposals: Sequence[Proposal]) -> None:
         say(f"no check asks for another study after {study.name}")
         return
     say(f"run one: danlu next {quoted(study.name)} --run 1")
+
+
+def _advice(proposal: Proposal) -> str:
+    """What the checks advise, but for more trials: how many stands in the change."""
+    if proposal.aim == "more":
+        return ""
+    return " ".join(own.advice for own in proposal.findings if own.advice)
 
 
 def cost_text(study: Study, proposal: Proposal) -> str:

@@ -242,11 +242,21 @@ def caveats(study: Study, history: History, groups: Sequence[Group]) -> tuple[st
         said.append(f"It holds for {fixed}, which {were} fixed.")
     for group in groups:
         said += _shortfalls(group, history)
+    if groups and all(map(_ignores_seeds, groups)):
+        said.append(
+            f"No seed makes any difference to {study.objective.name}: the program may "
+            "not use the seed that it is given, and then fresh seeds confirm nothing."
+        )
     said.append(
         f"The fresh seeds give {study.objective.name} on the data that the search "
         "looked at, not on a test set."
     )
     return tuple(said)
+
+
+def _ignores_seeds(group: Group) -> bool:
+    """Whether several seeds have come to the very same loss."""
+    return len(group.losses) > 1 and len(set(group.losses.values())) == 1
 
 
 def _shortfalls(group: Group, history: History) -> Iterator[str]:
@@ -294,6 +304,8 @@ def _waiting(
         return replace(
             draft, reason=f"{len(unended)} of the confirming runs have not ended"
         )
+    if not draft.candidates and history.best is None:
+        return replace(draft, reason="no trial has a result that could be confirmed")
     if not draft.candidates:
         return _more(draft, "nothing was run on fresh seeds yet", SEEDS)
     if baseline is not None and draft.baseline is None:

@@ -177,11 +177,11 @@ def _last_look(
         seed=study.seed + 1,
         note=f"After {study.name}: a last look at the test set.",
     )
-    why = "The checks ask for nothing else."
+    why = "The checks ask for nothing but a last look at the test set."
     if noise:
         why = (
-            "What further trials are expected to bring is below the noise between "
-            f"seeds ({noise:.2g})."
+            "A last look at the test set: what further trials are expected to bring is "
+            f"below the noise between seeds ({noise:.2g})."
         )
     if not any(trial.kind is Kind.CONFIRM for trial in history.trials):
         why += " Confirm the best params on fresh seeds before (danlu confirm)."
