@@ -1,17 +1,33 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
+from danlu.training.program import Program
 from danlu.training.rate_range import RateRange
 from danlu.training.steps import Steps
 from danlu.training.study_plan import study_plan
-from danlu.training.trial_runs import Stability, TrialRun
+from danlu.training.trial_runs import Stability, TrialRun, stability
 from tests.training.planted_bugs import healthy, language
 
 torch.set_num_threads(1)
 FOUND = RateRange("ok", "", 0.01, 0.1, 0.001, 0.04, ())
 STABLE = Stability(0.01, unstable_rate=0.05, warmup=0.05, clip_norm=2.0)
+
+
+def parabola() -> Program:
+    """One weight that is best at 1, and a loss of curvature 2."""
+    return Program(
+        model=lambda params: torch.nn.Linear(1, 1, bias=False),
+        optimizer=lambda model, params: torch.optim.SGD(
+            model.parameters(), lr=params["lr"]
+        ),
+        loss=lambda model, batch: (model(batch[0]) - batch[1]).square().mean(),
+        train=(torch.ones(8, 1), torch.ones(8, 1)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,10 +65,27 @@ def test_the_steps_are_the_length_of_a_training_with_their_reason() -> None:
     steps = Steps("ok", "A constant rate of 0.02 fits.", 120, 0.02, 0.5, 0.0, ())
     plan = study_plan(FOUND, STABLE, optimizer="AdamW", trials=8, steps=steps)
 
+    assert 126 == plan.study["max_steps"]  # the warm-up is added
+    assert 6 == plan.training["warmup_steps"]
+    assert "fits. With 6 more for the warm-up." in plan.reasons["max_steps"]
+    assert "max_steps: 126" in plan.text()
+
+
+def test_a_length_that_was_asked_for_has_the_warmup_in_it() -> None:
+    plan = study_plan(FOUND, STABLE, optimizer="AdamW", trials=8, steps=120)
+
     assert 120 == plan.study["max_steps"]
     assert 6 == plan.training["warmup_steps"]
-    assert "A constant rate of 0.02 fits." in plan.reasons["max_steps"]
-    assert "max_steps: 120" in plan.text()
+
+
+def test_the_ends_of_the_range_have_their_reason() -> None:
+    plan = study_plan(FOUND, STABLE, optimizer="SGD", trials=8, steps=200)
+    wide = replace(FOUND, verdict="noisy", spread=0.3)
+    wider = study_plan(wide, STABLE, optimizer="SGD", trials=8, steps=200)
+
+    assert "to 0.04, where the loss diverges" in plan.reasons["space.lr"]
+    assert "both ends 2x further" in wider.reasons["space.lr"]
+    assert {"lr": "5.0e-04..8.0e-02:log"} == wider.study["space"]
 
 
 def test_without_steps_there_is_no_study() -> None:
@@ -74,6 +107,7 @@ def test_a_rate_far_too_large_is_unstable() -> None:
 
     assert found.unstable_rate is not None
     assert found.unstable_rate <= 1.0
+    assert found.warmed_rate == 10 * found.unstable_rate
 
 
 def test_a_small_rate_is_stable_at_ten_times_and_needs_no_warmup() -> None:
@@ -83,8 +117,29 @@ def test_a_small_rate_is_stable_at_ten_times_and_needs_no_warmup() -> None:
     assert found.clip_norm is not None
 
 
-def test_a_run_that_ends_in_nan_is_not_stable() -> None:
-    assert not TrialRun((1.0, float("nan")), (1.0,), None).is_stable
+def test_the_warmup_is_for_ten_times_the_rate_at_which_training_fails() -> None:
+    """A parabola of curvature 2 diverges above a rate of 1: the first to fail is 2."""
+    found = stability(parabola(), 0.4, steps=100)
+
+    assert (2.0, 20.0) == (found.unstable_rate, found.warmed_rate)
+    assert found.warmup is None  # no warm-up helps a parabola
+
+
+@pytest.mark.parametrize(
+    ("losses", "stable"),
+    [
+        ([2.0] + [1.0] * 19, True),
+        ([2.0, 40.0] + [1.0] * 18, False),  # it rose before it fell
+        ([2.0] + [1.0] * 9 + [1.5] * 10, False),  # half of the fall is given back
+        ([2.0] + [1.0] * 9 + [1.2] * 10, True),
+        ([2.0] * 20, False),
+        ([1.0, math.nan], False),
+    ],
+)
+def test_a_run_is_stable_that_gives_back_less_than_a_quarter_of_its_fall(
+    losses: list[float], stable: bool
+) -> None:
+    assert stable == TrialRun(tuple(losses), (), None).is_stable
 
 
 def test_seeds_differ_a_little() -> None:

@@ -15,7 +15,7 @@ from .program import Program
 from .rate_range import RateRange, rate_range
 from .steps import MOST, Steps, steps_to_fit
 from .study_plan import StudyPlan, study_plan
-from .trial_runs import Noise, Stability, noise, stability
+from .trial_runs import STEADY, Noise, Stability, noise, stability
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,12 @@ class Probe(Program):
         """
         return noise(self, rate, steps=steps, seeds=seeds)
 
-    def stability(self, rate: float, *, steps: int = 200) -> Stability:
-        """From which multiple of the rate on it does not train; warm-up; clip norm."""
+    def stability(self, rate: float, *, steps: int = STEADY) -> Stability:
+        """The first rate above that does not train; a warm-up for 10 times it.
+
+        `rate` is the best one known. Looks at 2, 5 and 10 times of it, with a training
+        of `steps` updates each, up to the first that is not stable.
+        """
         return stability(self, rate, steps=steps)
 
     def steps(self, rate: float, *, most: int = MOST) -> Steps:

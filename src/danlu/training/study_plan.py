@@ -74,18 +74,19 @@ def study_plan(
     Raises:
         ValueError: the range test gave no rate to search around, or no rate trains.
     """
-    if found.suggestion is None:
+    searched = searched_rates(found)
+    if found.suggestion is None or searched is None:
         raise ValueError(
             f"a study needs a rate to search around, and the range test is "
             f"{found.verdict!r}: {found.message}"
         )
-    space = dict(_space(found, optimizer, trials))
+    space = dict(_space(found, searched, optimizer, trials))
     training, reasons = {}, {f"space.{name}": why for name, (_, why) in space.items()}
     if stable.clip_norm is not None:
         training["clip_norm"] = stable.clip_norm
         reasons["clip_norm"] = "the 90th percentile of the norms without clipping"
-    length, reasons["max_steps"] = _length(steps)
-    training["warmup_steps"] = float(math.ceil(length * (stable.warmup or 0.0)))
+    length, warmup, reasons["max_steps"] = _length(steps, stable.warmup or 0.0)
+    training["warmup_steps"] = float(warmup)
     reasons["warmup_steps"] = _of_warmup(stable)
     reasons["trials"] = f"about {trials // len(space)} for each hyperparameter"
     study = {
@@ -116,17 +117,10 @@ def searched_rates(found: RateRange) -> tuple[float, float] | None:
 
 
 def _space(
-    found: RateRange, optimizer: str, trials: int
+    found: RateRange, searched: tuple[float, float], optimizer: str, trials: int
 ) -> Iterator[tuple[str, tuple[str, str]]]:
-    low, high = searched_rates(found) or (0.0, 0.0)
-    yield (
-        "lr",
-        (
-            f"{low:.1e}..{high:.1e}:log",
-            f"{found.suggestion:.2g} is usable (range test of {len(found.sweeps)} "
-            f"sweeps); from {found.high or high:.2g} on it diverges",
-        ),
-    )
+    low, high = searched
+    yield "lr", (f"{low:.1e}..{high:.1e}:log", _of_rates(found))
     if trials < BETA1:
         return
     if "adam" not in optimizer.lower():
@@ -142,23 +136,44 @@ def _space(
         yield "one_minus_beta2", ("1e-4..1e-1:log", why)
 
 
-def _length(steps: Steps | int) -> tuple[int, str]:
-    """How many updates a trial makes, and why."""
+def _length(steps: Steps | int, share: float) -> tuple[int, int, str]:
+    """How many updates a trial makes, how many of them warm up, and why.
+
+    A warm-up is added to what was measured without one, as the playbook has it.
+    """
     unit = "in updates: write epochs if the program reports after each epoch"
     if isinstance(steps, int):
-        return steps, f"as asked, {unit}"
+        return steps, math.ceil(share * steps), f"as asked, {unit}"
     if steps.steps is None:
         raise ValueError(f"a study needs a number of steps: {steps.message}")
-    return steps.steps, f"{steps.message} A first guess, {unit}"
+    warmup = math.ceil(share * steps.steps)
+    added = f" With {warmup} more for the warm-up." if warmup else ""
+    return (
+        steps.steps + warmup,
+        warmup,
+        f"{steps.message}{added} A first guess, {unit}",
+    )
+
+
+def _of_rates(found: RateRange) -> str:
+    says = (
+        f"{found.suggestion:.2g} is usable, the middle of the fall in "
+        f"{len(found.sweeps)} sweeps; from a tenth of it, as long trainings may want "
+        f"less, to {found.high:.2g}, where the loss diverges"
+    )
+    if found.verdict != "noisy" or found.spread is None:
+        return says
+    return f"{says}; both ends {10**found.spread:.2g}x further, as the sweeps disagree"
 
 
 def _of_warmup(stable: Stability) -> str:
     if stable.unstable_rate is None:
         return f"10 times the rate ({10 * stable.rate:.2g}) trains without one"
     unstable = f"a rate of {stable.unstable_rate:.2g} does not train without"
+    warmed = f"10 times that ({stable.warmed_rate:.2g})"
     if stable.warmup is None:
-        return f"{unstable}, and 10 times the rate with none of at most 10 %"
-    return f"{unstable}; with {stable.warmup:.0%} of the steps 10 times the rate does"
+        return f"{unstable}, and {warmed} with none of at most 10 %"
+    return f"{unstable}; with {stable.warmup:.0%} of the steps {warmed} does"
 
 
 def _baseline(rate: float, space: Mapping[str, object]) -> dict[str, float]:

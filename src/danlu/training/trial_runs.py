@@ -10,7 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 import torch
 
@@ -18,12 +18,16 @@ from .clipping import FEWEST, clip_threshold
 from .examples import batch_of, size_of
 from .norms import gradient_norms
 from .program import Program, seeded
+from .rate_range import GIVEN_BACK
 
+STEADY = 500  # updates in which the playbook looks for instability
 HELD = 1000  # validation examples at most
-# The playbook: look at rates of 2x the best, and find a warm-up that trains at 10x.
-MULTIPLES = (1.0, 2.0, 5.0, 10.0)
-WARMUPS = (0.0, 0.01, 0.02, 0.05, 0.1)  # of the steps; more is too long
-STABLE = 1.0  # a run ends no worse than it began
+# The playbook looks at rates above the best one, first at twice of it, and seeks a
+# warm-up that trains at ten times the first unstable one.
+MULTIPLES = (2.0, 5.0, 10.0)
+WARMED = 10.0
+WARMUPS = (0.01, 0.02, 0.05, 0.1)  # of the steps; more is too long
+STRETCHES = 10  # of a run, in which its loss is averaged
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,21 @@ class TrialRun:
 
     @property
     def is_stable(self) -> bool:
-        """Whether it ended below where it began, with all losses finite."""
-        tenth = max(1, len(self.losses) // 10)
-        last = statistics.fmean(self.losses[-tenth:])
-        return math.isfinite(last) and last < STABLE * self.losses[0]
+        """Whether the loss fell, and never gave back a quarter of its fall.
+
+        That is what diverging means to the range test too. A run that falls after it
+        rose is not stable either.
+        """
+        if not all(map(math.isfinite, self.losses)):
+            return False
+        start = self.losses[0]  # before the first update
+        size = max(1, len(self.losses) // STRETCHES)
+        parts = [self.losses[at : at + size] for at in range(0, len(self.losses), size)]
+        means = [statistics.fmean(part) for part in parts if len(part) == size]
+        fall = start - min(means)
+        lowest = accumulate([start, *means[:-1]], min)
+        risen = max(mean - low for mean, low in zip(means, lowest, strict=True))
+        return fall > 0 and risen < GIVEN_BACK * fall
 
 
 @dataclass(frozen=True)
@@ -61,19 +76,26 @@ class Noise:
 
 @dataclass(frozen=True)
 class Stability:
-    """The first multiple of the rate that does not train, and what makes 10x train.
+    """The first rate from `rate` on that does not train, and what makes 10x it train.
 
-    `unstable_rate` is None where 10 times the rate trains; `warmup` is the shortest
-    share of the steps with which it does, None where none of at most 10 % does.
+    `unstable_rate` is None where even 10 times `rate` trains. `warmup` is the shortest
+    share of the steps with which 10 times `unstable_rate` trains: 0 where nothing is
+    unstable, None where none of at most 10 % does. `clip_norm` is the 90th percentile
+    of the norms at `rate`, None where the run was too short for one.
 
-    >>> Stability(0.1, unstable_rate=0.5, warmup=0.05, clip_norm=2.0).warmup
-    0.05
+    >>> Stability(0.1, unstable_rate=0.5, warmup=0.05, clip_norm=2.0).warmed_rate
+    5.0
     """
 
     rate: float
     unstable_rate: float | None
     warmup: float | None
     clip_norm: float | None
+
+    @property
+    def warmed_rate(self) -> float | None:
+        """The rate that the warm-up is for, None where nothing is unstable."""
+        return None if self.unstable_rate is None else WARMED * self.unstable_rate
 
 
 def trial_run(
@@ -125,21 +147,34 @@ def noise(program: Program, rate: float, *, steps: int, seeds: int) -> Noise:
 
 
 def stability(program: Program, rate: float, *, steps: int) -> Stability:
-    """Trains at multiples of the rate, then seeks the warm-up for ten times of it."""
-    runs = [trial_run(program, own * rate, steps=steps) for own in MULTIPLES]
-    bad = [own for own, run in zip(MULTIPLES, runs, strict=True) if not run.is_stable]
-    top = MULTIPLES[-1] * rate
+    """Raises the rate until it does not train, then seeks a warm-up for 10 times that.
+
+    Godbole et al. (2023), "How can optimization failures be debugged and mitigated?",
+    learning rate warmup: the rate to reach is that of the first instability, not the
+    best one.
+    """
+    usual = trial_run(program, rate, steps=steps)
+    unstable = _first_unstable(program, rate, steps) if usual.is_stable else rate
     return Stability(
         rate,
-        unstable_rate=rate * bad[0] if bad else None,
-        warmup=_shortest(program, top, steps) if bad else 0.0,
-        clip_norm=_clip(runs[0].norms),
+        unstable_rate=unstable,
+        warmup=0.0 if unstable is None else _shortest(program, unstable, steps),
+        clip_norm=_clip(usual.norms),
     )
 
 
-def _shortest(program: Program, rate: float, steps: int) -> float | None:
+def _first_unstable(program: Program, rate: float, steps: int) -> float | None:
+    for higher in (own * rate for own in MULTIPLES):
+        if not trial_run(program, higher, steps=steps).is_stable:
+            return higher
+    return None
+
+
+def _shortest(program: Program, unstable: float, steps: int) -> float | None:
+    """The shortest warm-up that trains at ten times the unstable rate."""
     for share in WARMUPS:
-        if trial_run(program, rate, steps=steps, warmup=share).is_stable:
+        run = trial_run(program, WARMED * unstable, steps=steps, warmup=share)
+        if run.is_stable:
             return share
     return None
 
@@ -149,10 +184,14 @@ def _clip(norms: Sequence[float]) -> float | None:
 
 
 def _validated(program: Program, model: torch.nn.Module) -> float | None:
+    """The mean loss of validation examples, a batch at a time."""
     if program.val is None:
         return None
-    places = list(range(min(HELD, size_of(program.val))))
+    count = min(HELD, size_of(program.val))
+    total = 0.0
     model.eval()
     with torch.no_grad():
-        batch = batch_of(program.val, places, program.device)
-        return float(program.loss(model, batch))
+        for places in torch.arange(count).split(program.batch_size):
+            batch = batch_of(program.val, places.tolist(), program.device)
+            total += float(program.loss(model, batch)) * len(places) / count
+    return total
