@@ -124,6 +124,7 @@ def by_accelerate() -> tuple[nn.Module, int]:
                 optimizer.step()
         done = epoch * len(loader)
         run.report(epoch, loss=accelerator.reduce(loss.detach(), "mean"))
+    accelerator.end_training()  # or the processes end in any order, and one may abort
     return accelerator.unwrap_model(model), done
 
 
