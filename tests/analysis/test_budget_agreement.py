@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from danlu.analysis.base import Finding
 from danlu.analysis.budget_agreement import budget_agreement
+from danlu.history import Metric
 from tests.analysis.curves import known, plain
 
 
@@ -46,3 +49,13 @@ def test_what_cannot_be_told_says_how_many_trials_are_missing() -> None:
 
 def test_nine_trials_are_one_too_few() -> None:
     assert found(0, 9, 0.5).evidence["missing"] == 1
+
+
+def test_trials_without_a_value_of_the_metric_do_not_count() -> None:
+    study, history = known(val=np.zeros((12, 9)), other=np.zeros((12, 9)))
+    other = replace(history, metric=Metric("never_reported"))
+
+    (finding,) = budget_agreement(study, other)
+
+    assert finding.message.startswith("0 trials with a value")
+    assert finding.evidence["missing"] == 10

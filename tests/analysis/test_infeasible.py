@@ -104,3 +104,15 @@ def test_where_everything_diverges_there_is_no_region() -> None:
 
     assert Level.WARNING == finding.level
     assert "where" not in finding.evidence
+
+
+def test_a_study_without_any_value_is_a_warning_however_small() -> None:
+    def nothing(params: Mapping[str, Any]) -> float | None:
+        return None
+
+    (three,) = infeasible(*drawn(unit(2), nothing, count=3, seed=0))
+    (two,) = infeasible(*drawn(unit(2), nothing, count=2, seed=0))
+
+    assert three.level is Level.WARNING
+    assert "All 3 trials are infeasible" in three.message
+    assert two.level is Level.UNKNOWN

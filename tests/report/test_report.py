@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from danlu.analysis.base import Finding, Level
-from danlu.decide.decision import Decision, Guard, Ruling
+from danlu.decide.decision import Decision, Guard, Ruling, Runs
 from danlu.domain import Choice, Domain, Float, Int, Value
 from danlu.history import History, Metric
 from danlu.report import Summary, html, summarize, summary_to_json, text, write_html
@@ -276,6 +276,21 @@ def test_evidence_that_is_not_finite_is_valid_json() -> None:
     document = summary_to_json(replace(made(), findings=(finding,)))
     said = json.loads(json.dumps(document["findings"], allow_nan=False))
     assert said[0]["evidence"] == {"at": ["nan"], "to": "inf"}
+
+
+def test_a_best_trial_that_was_confirmed_is_shown_with_its_fresh_seeds() -> None:
+    params = {"lr": 0.1}
+    lucky = Runs(params, (1,), (7, 8), 2, 0.5, 0.01, 0)
+    other = Runs({"lr": 0.2}, (0,), (9, 10), 2, 0.35, 0.02, 0)
+    decision = Decision(
+        "s", Ruling.ADOPT, metric="loss", candidate=other, candidates=(lucky, other)
+    )
+    summary = replace(made([done(0, 0.4), done(1, 0.3)]), decision=decision)
+    again = "Trained again on 2 fresh seeds: 0.5 (sd 0.01) in the mean."
+    row = "Trial #0, the candidate: loss 0.35 (sd 0.02) on 2 fresh seeds, lr=0.2"
+    for page in (text(summary), html(summary)):
+        assert again in page
+        assert row in page
 
 
 def test_the_decision_stands_in_every_face() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .sentence import plural
+
 
 class Level(StrEnum):
     """How much a finding matters; `UNKNOWN` says that there are too few trials to tell.
@@ -43,6 +45,24 @@ class Finding:
     message: str
     advice: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def too_few(
+    check: str, to_see: str, *, valued: int, missing: int, **evidence: Any
+) -> Finding:
+    """What a check says that needs `missing` more trials besides `valued` ones.
+
+    >>> too_few("boundary", "where the best lie", valued=1, missing=11).message
+    '1 trial with a value is too few to see where the best lie.'
+    """
+    are = "is" if valued == 1 else "are"
+    return Finding(
+        check,
+        Level.UNKNOWN,
+        f"{plural(valued, 'trial')} with a value {are} too few to see {to_see}.",
+        f"Run {plural(missing, 'more trial')}.",
+        {"missing": missing, **evidence},
+    )
 
 
 _ORDER = (Level.WARNING, Level.NOTICE, Level.UNKNOWN, Level.OK)

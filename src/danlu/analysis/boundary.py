@@ -12,7 +12,7 @@ from ..domain import Choice, Value
 from ..history import History
 from ..space import Params
 from ..study import Study
-from .base import Finding, Level
+from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
 from .edges import LEAST_TRIALS, Edge, Sample, edges
@@ -61,7 +61,9 @@ def boundary(study: Study, history: History) -> tuple[Finding, ...]:
     sample = Sample(history.space.dimensions, trials, points, bounded(losses))
     feasible, need = _feasible(sample), _need(len(sample.dimensions))
     if feasible < need:
-        return (_unknown(feasible, need),)
+        to_see = "whether the best lie at the edge of the search space"
+        missing = need - feasible
+        return (too_few("boundary", to_see, valued=feasible, missing=missing),)
     looks = _looks(study, sample)
     crowded = [look for look in looks if _is_crowded(look)]
     closed = [look for look in crowded if look.edge.infeasible >= INFEASIBLE_SHARE]
@@ -137,17 +139,6 @@ def _distinct(looks: Sequence[_Look]) -> list[_Look]:
     for look in sorted(looks, key=lambda look: (bool(look.held), look.p)):
         found.setdefault(look.bound, look)
     return [look for look in looks if found[look.bound] is look]
-
-
-def _unknown(feasible: int, need: int) -> Finding:
-    return Finding(
-        "boundary",
-        Level.UNKNOWN,
-        f"{feasible} trials with a value are too few to see whether the best lie at "
-        "the edge of the search space.",
-        f"Run {need - feasible} more trials.",
-        {"missing": need - feasible},
-    )
 
 
 def _fine(looks: Sequence[_Look], closed: Sequence[_Look]) -> Finding:

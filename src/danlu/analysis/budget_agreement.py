@@ -10,6 +10,7 @@ from ..history import History
 from ..study import Study
 from .agreement import LEAST_TRIALS, Agreement, agreements
 from .base import Finding, Level
+from .sentence import plural
 
 CHECK = "budget-agreement"
 WEAK = 0.4  # tau at which 70 % of pairs are in order: of ten cut, three are mistakes
@@ -116,13 +117,15 @@ def _trials_to_tell(own: Agreement) -> int:
 
 
 def _too_few(history: History, full: int) -> Finding:
-    reached = sum(own.kind.judged and own.step >= full for own in history.trials)
+    searched = [own for own in history.trials if own.kind.judged]
+    values = [history.loss(own, full) for own in searched if own.step >= full]
+    reached = sum(value is not None for value in values)
     missing = max(1, LEAST_TRIALS - reached)
     return Finding(
         CHECK,
         Level.UNKNOWN,
-        f"{reached} trials reached the full length of {full} steps and reported "
-        "before: too few to see whether short runs tell who is best.",
+        f"{plural(reached, 'trial')} with a value came to the full length of {full} "
+        "steps: too few to see whether short runs tell who is best.",
         f"{missing} more would do, with a report after every ninth of their steps.",
         {"missing": missing},
     )

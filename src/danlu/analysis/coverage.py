@@ -12,7 +12,7 @@ from ..domain import Choice, Float
 from ..history import History
 from ..space import Array, Dimension
 from ..study import Study
-from .base import Finding, Level
+from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
 from .luck import best_among, best_of
@@ -90,8 +90,10 @@ def coverage(study: Study, history: History) -> tuple[Finding, ...]:
     trials, points, losses = history.searched()
     losses = bounded(losses)
     feasible = np.isfinite(losses)
-    if feasible.sum() < LEAST_TRIALS:
-        return (_unknown(int(feasible.sum())),)
+    if (valued := int(feasible.sum())) < LEAST_TRIALS:
+        missing = LEAST_TRIALS - valued
+        to_see = "what more would gain"
+        return (too_few("coverage", to_see, valued=valued, missing=missing),)
     adaptive = is_adaptive(study.sampler, study.scientific)
     dimensions = history.space.dimensions
     active = int(np.isfinite(points).sum(axis=1).max())
@@ -183,17 +185,6 @@ def _near(points: Array, best: Array) -> int:
     middle = np.clip(best[active], half, 1 - half)
     inside = np.abs(points[:, active] - middle) <= half
     return int(inside.all(axis=1).sum())
-
-
-def _unknown(count: int) -> Finding:
-    missing = LEAST_TRIALS - count
-    return Finding(
-        "coverage",
-        Level.UNKNOWN,
-        f"{count} trials with a value are too few to see what more would gain.",
-        f"Run {missing} more trials.",
-        {"missing": missing},
-    )
 
 
 def _enough(study: Study, own: Doubling, evidence: dict[str, Any]) -> Finding:

@@ -14,7 +14,7 @@ from ..domain import Float
 from ..history import History
 from ..space import Array, Dimension
 from ..study import Study
-from .base import Finding, Level
+from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
 from .edges import LEAST_TOP, TOP_SHARE
@@ -77,14 +77,13 @@ def _rate(
     feasible = np.isfinite(losses)
     path = dimensions[column].path
     if feasible.sum() < LEAST_TRIALS:
-        missing = LEAST_TRIALS - int(feasible.sum())
-        return Finding(
+        valued = int(feasible.sum())
+        return too_few(
             "edge-of-stability",
-            Level.UNKNOWN,
-            f"{feasible.sum()} trials with a value are too few to see whether {path} "
-            "is limited by divergence.",
-            f"Run {missing} more trials.",
-            {"missing": missing, "path": path},
+            f"whether {path} is limited by divergence",
+            valued=valued,
+            missing=LEAST_TRIALS - valued,
+            path=path,
         )
     edge = _edge(dimensions[column], points[:, [column]], ~feasible, error_rate)
     if edge is None:

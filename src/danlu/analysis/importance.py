@@ -14,12 +14,12 @@ from ..history import History
 from ..space import Array, Dimension
 from ..study import Study
 from ..trial import Trial
-from .base import Finding, Level
+from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
 from .effects import Shares, Total, dependents, filling, stretches, totals
 from .forest import Tree, forest
-from .sentence import brief, listed
+from .sentence import brief, listed, plural
 from .terms import Model, model
 
 LEAST_TRIALS, TRIALS_PER_DIMENSION = 20, 5
@@ -350,14 +350,9 @@ def _too_few(study: Study, history: History) -> Finding:
     _, _, losses = history.searched()
     count = int(np.isfinite(losses).sum())
     missing = max(_need(dimensions) - count, len(dimensions))
-    return Finding(
-        "importance",
-        Level.UNKNOWN,
-        f"{count} trials with a value are too few to see which of {len(dimensions)} "
-        f"hyperparameters matter for {study.objective.name}.",
-        f"Run {missing} more trials.",
-        {"missing": missing},
-    )
+    which = plural(len(dimensions), "hyperparameter")
+    to_see = f"which of {which} matter for {study.objective.name}"
+    return too_few("importance", to_see, valued=count, missing=missing)
 
 
 def _evidence(found: Importances) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from ..trial import State, Trial
 from .base import Finding, Level
 from .bias import is_adaptive
 from .groups import groups
+from .sentence import plural
 from .splits import Region, region_of
 
 LEAST_TRIALS = 10  # with five of ten infeasible, a region can be significant
+LEAST_TO_DOUBT = 3  # of which none has a value; a loop halts after as many failures
 SIGNIFICANT = 0.02  # stricter than 5 %, so that a study has less than that in all
 WASTED = 0.1  # share of a study's trials, from where on it is worth a warning
 SCATTERED = 0.25  # share of the trials that is worth a word wherever they are
@@ -84,11 +86,19 @@ def _found(
 
 def _unknown(count: int, own: Sequence[Trial]) -> Finding:
     missing = LEAST_TRIALS - count
+    if len(own) == count >= LEAST_TO_DOUBT:
+        return Finding(
+            "infeasible",
+            Level.WARNING,
+            f"All {count} trials are infeasible{_reason(own)}: none has a value.",
+            "Look at the output of one of them.",
+            {"share": 1.0, "missing": missing, "trials": _numbers(own)},
+        )
     return Finding(
         "infeasible",
         Level.UNKNOWN,
-        f"{len(own)} of {count} trials are infeasible: too few trials to see where.",
-        f"Run {missing} more trials.",
+        f"{len(own)} of {plural(count, 'trial')} infeasible: too few to see where.",
+        f"Run {plural(missing, 'more trial')}.",
         {"missing": missing, "trials": _numbers(own)},
     )
 
@@ -181,7 +191,8 @@ def _failures(failed: Sequence[Trial], count: int) -> Finding:
     return Finding(
         "infeasible",
         Level.NOTICE,
-        f"{len(failed)} trials failed beside the {count} that ended{_reason(failed)}: "
+        f"{plural(len(failed), 'trial')} failed beside the {count} that ended"
+        f"{_reason(failed)}: "
         "that says something about the machine or the code, not about the params.",
         "See their output, and put them back in the queue when it is mended.",
         {"trials": _numbers(failed)},

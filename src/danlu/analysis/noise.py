@@ -10,6 +10,7 @@ from .base import Finding, Level
 from .bounded import bounded
 from .luck import best_of
 from .repeats import Noise, trial_noise
+from .sentence import plural
 
 LEAST_DF = 4  # the sd is then known within a factor of 2.4, with 90 % confidence
 LEAST_TRIALS = 8  # with fewer, their quartiles say nothing
@@ -53,7 +54,7 @@ def _unknown(found: Noise | None) -> Finding:
         "How much a trial differs with its seed is not known: "
         + (f"only {known} trials repeat" if known else "no trial repeats")
         + " the params of another one.",
-        f"Confirm the best trial on {missing} more seeds.",
+        f"Confirm the best trial on {plural(missing, 'more seed')}.",
         {"missing": missing, "trials": [] if found is None else list(found.trials)},
     )
 

@@ -9,6 +9,7 @@ from ..study import Study
 from .base import Finding, Level
 from .curve_classes import rises, unstable
 from .looked import Flags, Looked, look
+from .sentence import plural
 
 CHECK = "training-rises"
 SHARE = 0.1  # of the trials, from which on it is not an odd one
@@ -68,8 +69,9 @@ def _found(looked: Looked, name: str, rising: Flags, thrown: Flags) -> Finding:
             "learning rate, warm-up or gradient clipping.",
             evidence,
         )
-    some = f" It does in {rising.sum()} others." if rising.any() else ""
-    shaky = f" {thrown.sum()} curves are thrown back at times." if thrown.any() else ""
+    some = f" It does in {plural(int(rising.sum()), 'other')}." if rising.any() else ""
+    back = f" In {plural(int(thrown.sum()), 'trial')} it is thrown back at times."
+    shaky = back if thrown.any() else ""
     return Finding(
         CHECK,
         Level.OK,

@@ -28,6 +28,15 @@ def subject(words: Sequence[str]) -> str:
     return f"{listed(words)} {'is' if len(words) == 1 else 'are'}"
 
 
+def plural(count: int, word: str) -> str:
+    """A count and its word.
+
+    >>> plural(1, "trial"), plural(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def short(value: object) -> str:
     """A value as a sentence has it.
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..decide.decision import Decision
+from ..decide.decision import Decision, Runs
 from ..domain import Choice, Domain, Value, same
 from ..errors import SpaceError
 from ..history import History, Metric
@@ -169,6 +169,17 @@ class Summary:
             return None
         difference = self.best.value - self.baseline.mean
         return difference if self.metric.maximize else -difference
+
+    @property
+    def confirmed(self) -> Runs | None:
+        """The best trial's params on fresh seeds, None before a decision looked at it.
+
+        The mean over them is what is to be expected; `best.value` was lucky.
+        """
+        if self.best is None or self.decision is None:
+            return None
+        looked = (own for own in self.decision.candidates if own.mean is not None)
+        return next((own for own in looked if self.best.number in own.trials), None)
 
     def found(self, *levels: Level) -> tuple[Finding, ...]:
         """The findings of these levels."""

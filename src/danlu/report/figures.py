@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from ..analysis.sentence import plural
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Float, Int
 from ..trial import Curve, State
@@ -17,7 +18,6 @@ from .words import (
     domain_text,
     number,
     params_text,
-    plural,
     tick_text,
     value_text,
     varying,

@@ -8,9 +8,10 @@ from markupsafe import Markup
 
 from ..analysis.bias import is_adaptive
 from ..analysis.importance import Importance, Importances, Interaction
+from ..analysis.sentence import plural
 from ..analysis.summary import Summary
 from . import svg
-from .words import number, plural
+from .words import number
 
 MOST_ROWS = 20  # hyperparameters drawn; the page says how many there are
 ROW, TOP, BOTTOM = 24, 8, 22  # heights in units of the figure

@@ -8,9 +8,10 @@ from markupsafe import Markup
 
 from ..analysis.base import Finding
 from ..analysis.isolation import Isolated, Isolation
+from ..analysis.sentence import plural
 from ..analysis.summary import Summary
 from . import svg
-from .words import PARAM_DIGITS, finding_text, number, plural, value_text
+from .words import PARAM_DIGITS, finding_text, number, value_text
 
 MOST_ROWS = 24  # of one figure; more arms are thinned to the best, and the page says so
 ROW, TOP, BOTTOM = 26, 8, 38  # heights in units of the figure

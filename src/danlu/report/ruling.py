@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ..decide.decision import Decision, Guard
-from .words import number
+from collections.abc import Iterator
+
+from ..analysis.sentence import plural
+from ..decide.decision import Decision, Guard, Runs
+from .words import number, params_text
 
 
 def ruling_text(decision: Decision) -> str:
@@ -26,6 +29,32 @@ def reason_text(decision: Decision) -> str:
     said = decision.reason[:1].upper() + decision.reason[1:]
     by_hand = f" {decision.who}: {decision.why}." if decision.why else ""
     return f"{said}.{by_hand}" if said else by_hand.strip()
+
+
+def runs_texts(decision: Decision) -> Iterator[str]:
+    """What fresh seeds came to, a line for each configuration, the baseline last.
+
+    >>> from danlu import Decision, Ruling
+    >>> from danlu.decide.decision import Runs
+    >>> own = Runs({"lr": 0.1}, (7,), (9, 10), 2, 0.25, 0.01, 0)
+    >>> made = Decision("s", Ruling.ADOPT, metric="err", candidate=own,
+    ...                 candidates=(own,))
+    >>> list(runs_texts(made))
+    ['Trial #7, the candidate: err 0.25 (sd 0.01) on 2 fresh seeds, lr=0.1']
+    """
+    for own in decision.candidates:
+        name = f"Trial #{own.trials[0]}" if own.trials else "Params"
+        chosen = ", the candidate" if own == decision.candidate else ""
+        yield f"{name}{chosen}: {_runs(own, decision.metric)}"
+    if decision.baseline is not None:
+        yield f"The baseline: {_runs(decision.baseline, decision.metric)}"
+
+
+def _runs(own: Runs, metric: str) -> str:
+    value = "no value" if own.mean is None else number(own.mean)
+    spread = "" if own.spread is None else f" (sd {number(own.spread, 2)})"
+    seeds = plural(own.seeds, "fresh seed")
+    return f"{metric} {value}{spread} on {seeds}, {params_text(own.params)}"
 
 
 def guard_text(own: Guard) -> str:

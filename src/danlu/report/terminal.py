@@ -10,6 +10,7 @@ from functools import partial
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from ..analysis.base import Finding, Level
+from ..analysis.sentence import plural
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
 from ..trial import Curve, State
@@ -109,6 +110,7 @@ def _lead(summary: Summary, page: _Page) -> Iterator[str]:
     params = page.wrap(words.params_text(words.varying(summary, best)), "  ")
     yield from (page.style(line, "blue") for line in params)
     yield from page.wrap(words.against_baseline(summary), "  ")
+    yield from page.wrap(words.confirmed_text(summary), "  ")
     for line in page.wrap(words.caveat(summary), "  "):
         yield page.style(line, "yellow")
 
@@ -119,6 +121,8 @@ def _decision(summary: Summary, page: _Page) -> Iterator[str]:
         return
     yield page.style(page.cut(ruling.ruling_text(decision)), "bold")
     yield from page.wrap(ruling.reason_text(decision), "  ")
+    for said in ruling.runs_texts(decision):
+        yield from page.wrap(said, "  ")
     for guard in decision.guards:
         yield from page.wrap(ruling.guard_text(guard), "  ")
     for caveat in decision.caveats:
@@ -160,7 +164,7 @@ def _schedule(summary: Summary, page: _Page) -> Iterator[str]:
 def _top(summary: Summary, page: _Page) -> Iterator[str]:
     if len(summary.top) < 2:
         return
-    valued = words.plural(summary.valued, "trial")
+    valued = plural(summary.valued, "trial")
     yield page.style(f"Best {len(summary.top)} of {valued} with a value", "bold")
     names = list(dict.fromkeys(axis.name for axis in summary.axes))
     leading = [["trial", page.cut(summary.metric.name, HEADER), "step", "time"]]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..analysis.agreement import Agreement
 from ..analysis.base import Finding, Level
 from ..analysis.groups import Group
+from ..analysis.sentence import plural
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import LARGEST, Choice, Domain, Int, Value
 from ..trial import Kind, State
@@ -133,15 +134,6 @@ def moment(unix_s: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_s))
 
 
-def plural(count: int, word: str) -> str:
-    """A count and its word.
-
-    >>> plural(1, "trial"), plural(1200, "trial")
-    ('1 trial', '1,200 trials')
-    """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def params_text(params: Mapping[str, Value]) -> str:
     """Params in one line: `lr=3e-4 optimizer=adam`."""
     return " ".join(f"{name}={value_text(value)}" for name, value in params.items())
@@ -254,7 +246,22 @@ def against_baseline(summary: Summary) -> str:
     if summary.gain == 0:
         return f"{said} The best is equal to it."
     way = "better" if summary.gain > 0 else "worse"
-    return f"{said} The best is {number(abs(summary.gain), 3)} {way}, unconfirmed."
+    gain = f"The best is {number(abs(summary.gain), 3)} {way}"
+    if summary.confirmed is not None:
+        return f"{said} {gain} in a single run."
+    return f"{said} {gain}, unconfirmed."
+
+
+def confirmed_text(summary: Summary) -> str:
+    """What fresh seeds said of the best trial, empty before they were run."""
+    runs = summary.confirmed
+    if runs is None or runs.mean is None:
+        return ""
+    spread = "" if runs.spread is None else f" (sd {number(runs.spread, 2)})"
+    return (
+        f"Trained again on {plural(runs.seeds, 'fresh seed')}: "
+        f"{number(runs.mean)}{spread} in the mean."
+    )
 
 
 def finding_text(own: Finding) -> str:
