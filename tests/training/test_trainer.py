@@ -164,6 +164,22 @@ def test_a_soup_is_the_mean_of_the_checkpoints_that_are_kept(tmp_path: Path) -> 
     assert not torch.allclose(mean, last.model[6].weight)
 
 
+@pytest.mark.parametrize(("result", "epochs"), [("best", (2,)), ("soup", (1, 2))])
+def test_a_damaged_checkpoint_is_no_part_of_the_result(
+    result: str, epochs: tuple[int, ...], tmp_path: Path
+) -> None:
+    """The last one is damaged, and danlu ends the training before it is there anew."""
+    params = {**PLAIN, "keep_best": 3, "result": result}
+    run(params, tmp_path, last=3)
+    (damaged,) = tmp_path.glob("checkpoint/*-step-3")
+    damaged.write_bytes(b"")
+
+    fitted = run(params, tmp_path, last=1)
+
+    assert 2 == len(fitted.curve)
+    assert epochs == fitted.of_epochs
+
+
 def test_drop_paths_get_rates_that_rise_with_the_depth(tmp_path: Path) -> None:
     fitted = run({**PLAIN, "drop_path": 0.3}, tmp_path)
     drops = [m for m in fitted.model.modules() if isinstance(m, training.DropPath)]

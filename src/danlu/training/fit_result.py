@@ -36,6 +36,15 @@ def epochs_for(
     return [best_step(range(1, len(losses) + 1), losses, kept=usable)]
 
 
+def whole_epochs(checkpoints: Checkpoints, epochs: int) -> set[int]:
+    """Those of the first `epochs` epochs that have a checkpoint which can be read.
+
+    One that is damaged may be of an epoch that is to be trained again.
+    """
+    kept = {epoch for epoch in checkpoints.steps() if epoch <= epochs}
+    return {epoch for epoch in kept if checkpoints.at(epoch) is not None}
+
+
 def weights_at(
     checkpoints: Checkpoints, epochs: Sequence[int], device: torch.device
 ) -> dict[str, torch.Tensor]:

@@ -31,7 +31,7 @@ from .averaging import WeightAverage
 from .balanced import Oversampled, class_weights
 from .clipping import check_clipping
 from .finding import Finding
-from .fit_result import epochs_for, weights_at
+from .fit_result import epochs_for, weights_at, whole_epochs
 from .fit_settings import FitSettings, tracks_of
 from .fit_setup import Labeled, Params, optimizer_of, prepared, scaler_of, share_of
 from .freezing import train_unfrozen
@@ -349,8 +349,10 @@ class _Run:
     def fitted(self) -> Fitted:
         """What the training came to."""
         losses = [epoch["val_loss"] for epoch in self.curve]
-        kept = self.checkpoints.steps()
-        epochs = epochs_for(self.settings.result, losses, kept)
+        result, kept = self.settings.result, set[int]()
+        if result != "last":  # every byte of them is read
+            kept = whole_epochs(self.checkpoints, self.epoch)
+        epochs = epochs_for(result, losses, kept)
         weights = None if self.average is None else self.average.weights()
         if epochs:
             weights = weights_at(self.checkpoints, epochs, self.device)
