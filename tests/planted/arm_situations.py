@@ -12,10 +12,11 @@ from danlu import Int
 from danlu.space import Params
 
 from .claims import Claim, Situation, hints, silent_but, speaks
-from .space_situations import planted, with_terms
-from .surface import Bowl, Offset
+from .space_situations import BESIDE, planted, with_terms
+from .stated_situations import HEIGHT
+from .surface import Bowl, Offset, Only
 from .world import World
-from .worlds import activations, momentum, optimizers, rate_and_decay
+from .worlds import activations, inside, momentum, optimizers, rate_and_decay
 
 Make = Callable[[Generator], World]
 
@@ -126,6 +127,34 @@ def dropout(rng: Generator) -> World:
     return with_terms(world, Bowl("dropout", 0.1, 16.0))
 
 
+def beyond_in_one_arm() -> Situation:
+    """The best learning rate of one arm is a fifth of the range outside (A1)."""
+    moved = [
+        speaks("boundary", "lr", "high"),
+        speaks("boundary", "relu"),
+        Claim("boundary", False, "gelu"),
+        Claim("boundary", False, "lr", "low"),
+        Claim("boundary", False, "weight_decay"),
+    ]
+    quiet = silent_but("boundary", *BESIDE, "isolation")
+    return planted("one-arm-at-an-edge", apart(1.2), [*moved, *quiet])
+
+
+def apart(best: float) -> Make:
+    """Two arms of 40 trials; `best` is where the learning rate of relu is best."""
+
+    def draw(rng: Generator) -> World:
+        world = activations(rng, (0.0, 0.0), trials=80, seed_sd=0.05 * HEIGHT)
+        terms = (
+            Only("activation", "relu", Bowl("lr", best, 1.0)),
+            Only("activation", "gelu", Bowl("lr", inside(rng), 1.0)),
+            Bowl("weight_decay", inside(rng), 1.0),
+        )
+        return replace(world, terms=terms)
+
+    return draw
+
+
 def seeds() -> list[Situation]:
     """The same params on other seeds differ more than the best trials do (A14)."""
     quiet = silent_but("noise", "coverage", "importance", "step-budget", "boundary")
@@ -164,4 +193,4 @@ def lucky_arm(rng: Generator) -> World:
 
 def situations() -> list[Situation]:
     """All of this page."""
-    return [*arms(), *seeds()]
+    return [*arms(), beyond_in_one_arm(), *seeds()]

@@ -16,6 +16,7 @@ from numpy.random import Generator, default_rng
 from danlu import Choice, Float, Int, Metric
 from danlu.domain import Domain
 
+from .arm_situations import apart
 from .claims import Claim, Drawn, Situation, silent_but
 from .course import Course, Faults
 from .curve_situations import ACCURACY, LOSS, curved
@@ -175,6 +176,7 @@ def spaces() -> list[Situation]:
         healthy(
             "gp-unimportant", lambda rng: unimportant(rng, sampler="gp"), slow=True
         ),
+        healthy("arms-apart", apart(0.7), "step-budget"),
         healthy("machines-fail", _with(momentum, broken=0.1)),
         healthy("one-diverged", one_diverged),
         healthy("cliff-far-away", cliff_far_away, "infeasible"),

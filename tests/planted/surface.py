@@ -98,6 +98,20 @@ class Offset:
 
 
 @dataclass(frozen=True)
+class Only:
+    """A term that counts in one arm alone: where `path` has that option."""
+
+    path: str
+    option: Value
+    term: Term
+
+    def q(self, places: Places, values: Values) -> float:
+        if values.get(self.path) != self.option:
+            return 0.0
+        return self.term.q(places, values)
+
+
+@dataclass(frozen=True)
 class Cliff:
     """Training diverges where a weighted sum of places exceeds `limit`.
 
