@@ -82,6 +82,17 @@ def test_a_metric_of_several_numbers_is_an_error(tmp_path: Path) -> None:
         run.report(1, loss=1.0, each=torch.ones(2))
 
 
+def test_checkpoints_that_accelerate_puts_elsewhere_are_an_error(
+    tmp_path: Path,
+) -> None:
+    elsewhere = accelerate.utils.ProjectConfiguration(
+        project_dir=str(tmp_path), automatic_checkpoint_naming=True
+    )
+
+    with pytest.raises(ValueError, match="automatic_checkpoint_naming=False"):
+        train(tmp_path, Kept(), project_config=elsewhere)
+
+
 def test_danlu_stops_a_trial(tmp_path: Path) -> None:
     channel = Kept(stop_at=2)
 

@@ -144,6 +144,24 @@ def test_a_trial_without_evaluations_is_an_error(tmp_path: Path) -> None:
         train(tmp_path, Kept(), eval_strategy="no")
 
 
+def test_epochs_are_not_counted_where_evaluations_are_between_them(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match=r"HuggingFaceCallback\(unit='step'\)"):
+        train(tmp_path, Kept(), eval_strategy="steps", eval_steps=4)
+
+
+@pytest.mark.slow
+def test_an_epoch_that_max_steps_cuts_off_has_a_number_of_its_own(
+    tmp_path: Path,
+) -> None:
+    channel = Kept()
+
+    train(tmp_path, channel, max_steps=8)  # of 6 in an epoch
+
+    assert [1, 2] == channel.steps
+
+
 def test_a_trial_without_its_optimizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="save_only_model=False"):
         train(tmp_path, Kept(), save_only_model=True)

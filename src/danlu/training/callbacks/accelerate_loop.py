@@ -56,11 +56,17 @@ class AccelerateTrial:
 
     Raises:
         ImportError: there is no Accelerate.
+        ValueError: the accelerator names its checkpoints itself.
     """
 
     def __init__(
         self, accelerator: Accelerator, trial: LiveTrial | None = None
     ) -> None:
+        if accelerator.project_configuration.automatic_checkpoint_naming:
+            raise ValueError(
+                "a trial has its checkpoints in its own folder: ProjectConfiguration("
+                "automatic_checkpoint_naming=False), got True"
+            )
         self._accelerator = accelerator
         self._shared = SharedTrial(trial)
         self._goes_on = True

@@ -8,6 +8,7 @@ or not at all, and only then reports.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from functools import partial
 from pathlib import Path
@@ -82,16 +83,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         """Reports again what may have been saved without having been reported."""
-        if args.eval_strategy == "no":
-            raise ValueError(
-                "danlu hears of a trial at its evaluations: give TrainingArguments "
-                "eval_strategy='epoch' or 'steps', got 'no'"
-            )
-        if args.save_only_model:
-            raise ValueError(
-                "a trial goes on with its optimizer: TrainingArguments("
-                "save_only_model=False), got True"
-            )
+        _check(args, self._unit)
         if self._watches and state.is_world_process_zero:
             self._watched = Watched(kwargs["model"])
         saved = self._shared.latest()
@@ -117,7 +109,7 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         """Keeps the metrics, and has the trainer save."""
         if self._ended or state.global_step <= self._settled:
             return
-        step = round(state.epoch or 0) if self._unit == "epoch" else state.global_step
+        step = _begun(state.epoch) if self._unit == "epoch" else state.global_step
         logged = [entry for entry in state.log_history if "loss" in entry]
         fresh = logged and logged[-1]["step"] == state.global_step
         found = {"loss": float(logged[-1]["loss"])} if fresh else {}
@@ -181,6 +173,30 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if not self._shared.report(step, metrics):
             self._ended = control.should_training_stop = True
+
+
+def _check(args: TrainingArguments, unit: Unit) -> None:
+    if args.eval_strategy == "no":
+        raise ValueError(
+            "danlu hears of a trial at its evaluations: give TrainingArguments "
+            "eval_strategy='epoch' or 'steps', got 'no'"
+        )
+    if unit == "epoch" and args.eval_strategy == "steps":
+        raise ValueError(
+            "unit='epoch' has one evaluation for each epoch: TrainingArguments("
+            "eval_strategy='epoch'), or HuggingFaceCallback(unit='step'), got "
+            "eval_strategy='steps'"
+        )
+    if args.save_only_model:
+        raise ValueError(
+            "a trial goes on with its optimizer: TrainingArguments("
+            "save_only_model=False), got True"
+        )
+
+
+def _begun(epoch: float | None) -> int:
+    """How many epochs have begun: the last one ends early where `max_steps` says so."""
+    return math.ceil(round(epoch or 0.0, 6))
 
 
 def _take_over(saved: Path, note: dict[str, Any], path: Path) -> None:
