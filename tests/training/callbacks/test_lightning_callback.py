@@ -213,6 +213,26 @@ def test_a_checkpoint_between_accumulated_batches_is_an_error(tmp_path: Path) ->
         fit(tmp_path, Kept(), unit="step", **given)
 
 
+def test_an_epoch_that_max_steps_cuts_off_is_not_reported_with_old_metrics(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    channel = Kept()
+
+    fit(tmp_path, channel, max_steps=10)  # of 7 in an epoch
+
+    assert [1] == channel.steps
+    assert "Epoch 2 ended before its validation" in capfd.readouterr().err
+
+
+def test_a_trial_run_of_the_program_leaves_no_checkpoint(tmp_path: Path) -> None:
+    channel = Kept()
+
+    fit(tmp_path, channel, fast_dev_run=True)
+
+    assert [1] == channel.steps
+    assert [] == list(tmp_path.glob("checkpoint/*"))
+
+
 def test_a_layer_that_no_gradient_reaches_is_found(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ the trial's seed, the step and the rank, for who goes on as for who comes back.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import numpy
@@ -55,6 +56,7 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         self._unit = unit
         self._step = 0
         self._epoch = 0  # the one to come, or the one that it is in
+        self._validated = -1  # the epoch that was validated last
         self._metrics: dict[str, float] = {}
         self._watches = False
         self._watched: Watched | None = None
@@ -106,7 +108,9 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Where epochs count, first the checkpoint, then the report."""
         self._epoch = trainer.current_epoch + 1
-        if self._unit == "epoch":
+        if self._unit == "epoch" and self._is_cut_off(trainer):
+            tell([_cut_off(self._epoch)])
+        elif self._unit == "epoch":
             self._settle(trainer, self._epoch, numbers(trainer.callback_metrics))
         elif trainer.fit_loop.restarting:  # in an epoch that was begun before
             self._step_plateaus(trainer, pl_module)
@@ -114,8 +118,10 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Where steps count, first the checkpoint, then the report."""
-        in_training = trainer.state.fn == "fit" and not trainer.sanity_checking
-        if self._unit == "epoch" or not in_training:
+        if trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        self._validated = trainer.current_epoch
+        if self._unit == "epoch":
             return
         if trainer.fit_loop.epoch_loop._should_accumulate():
             raise ValueError(
@@ -155,8 +161,19 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
     def _settle(self, trainer: Trainer, step: int, metrics: dict[str, float]) -> None:
         """First the checkpoint, then the report."""
         self._step, self._metrics = step, metrics
-        self._shared.save(step, metrics, trainer.save_checkpoint)
+        if not trainer.fast_dev_run:  # or the next training would go on from there
+            write = partial(trainer.save_checkpoint, weights_only=False)
+            self._shared.save(step, metrics, write)
         self._end_unless(trainer, self._report())
+
+    def _is_cut_off(self, trainer: Trainer) -> bool:
+        """Whether `max_steps` ended the epoch before its validation.
+
+        Lightning still has the metrics of an earlier one then.
+        """
+        return bool(trainer.enable_validation) and (
+            self._validated != trainer.current_epoch
+        )
 
     def _step_plateaus(self, trainer: Trainer, module: LightningModule) -> None:
         """Steps schedulers that wait for a metric, where Lightning leaves it out.
@@ -187,6 +204,16 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         random.seed(bits)
         numpy.random.seed(bits % 2**32)
         torch.manual_seed(bits)
+
+
+def _cut_off(epoch: int) -> Finding:
+    return Finding(
+        "validation",
+        "notice",
+        f"Epoch {epoch} ended before its validation, and is not reported.",
+        "Let max_steps be whole epochs, or count updates: "
+        "LightningCallback(unit='step').",
+    )
 
 
 def _skip_batches(trainer: Trainer) -> None:
