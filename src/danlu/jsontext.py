@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -92,6 +93,19 @@ def number_to_json(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def to_json(value: Any) -> Any:
+    """A value as JSON can hold it, to any depth: nan and inf as strings.
+
+    >>> to_json({"p": (0.5, math.nan), 3: None})
+    {'p': [0.5, 'nan'], '3': None}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_json(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(own) for own in value]
+    return number_to_json(value) if isinstance(value, float) else value
 
 
 def json_to_number(value: Any) -> float | None:

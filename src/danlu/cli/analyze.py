@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..jsontext import number_to_json
 from .exits import GATE
 from .options import JSON, PROJECT, STUDY
 from .place import existing
@@ -66,16 +65,11 @@ def analyze(
     findings = (*findings, *checked(found, history))
     if as_json:
         about = {"study": found.name, "metric": found.objective.name}
-        listed = [analyze_json(finding) for finding in findings]
+        listed = [asdict(finding) for finding in findings]
         show_json("analyze", {**about, "at": found.objective.at, "findings": listed})
     else:
         _show(found, findings, show_all=show_all)
     return GATE if fail_on and _reaches(findings, fail_on) else 0
-
-
-def analyze_json(finding: Finding) -> dict[str, Any]:
-    """A finding as a document; numbers that are not finite are text."""
-    return {**asdict(finding), "evidence": _plain(finding.evidence)}
 
 
 def _reread(
@@ -126,12 +120,3 @@ def _show(study: Study, findings: Sequence[Finding], *, show_all: bool) -> None:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, min(screen_width(), _WIDEST) - 2)
-
-
-def _plain(value: Any) -> Any:
-    """Evidence as JSON has it: numbers that are not finite as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(own) for key, own in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(own) for own in value]
-    return number_to_json(value) if isinstance(value, float) else value

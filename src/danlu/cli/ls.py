@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..jsontext import number_to_json
 from .options import JSON, PROJECT
 from .place import existing
 from .words import number, progress_counts, show_json, study_state, table
@@ -24,8 +23,6 @@ def ls(as_json: bool, place: str | None) -> None:
     with existing(place) as project:
         found = [_row(study, project.history(study)) for study in project.studies()]
     if as_json:
-        for row in found:
-            row["best"] = None if row["best"] is None else number_to_json(row["best"])
         show_json("ls", {"studies": found})
         return
     rows = [

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +148,4 @@ def _fields(record: Any, *names: str, **named: str) -> dict[str, Any] | None:
     if record is None:
         return None
     keys = dict.fromkeys(names) | named
-    return {key: _plain(getattr(record, own or key)) for key, own in keys.items()}
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no nan and no infinity: they become text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(own) for key, own in value.items()}
-    return [_plain(own) for own in value] if isinstance(value, list | tuple) else value
+    return {key: getattr(record, own or key) for key, own in keys.items()}

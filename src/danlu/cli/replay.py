@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..jsontext import number_to_json
 from .options import JSON, PROJECT, STUDY
 from .place import existing
 from .words import number, plural, say, show_json, table
@@ -75,5 +74,5 @@ def _row(study: Study, name: str, own: Replay) -> dict[str, Any]:
         "seconds": own.seconds,
         "trained": own.trained,
         "best": own.best,
-        "value": None if value is None else number_to_json(value),
+        "value": value,
     }

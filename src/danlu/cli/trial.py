@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import TrialError
-from ..jsontext import number_to_json
 from .options import JSON, OF_STUDY, PROJECT
 from .place import existing
 from .words import number, quoted, say, show_json, trial_json
@@ -50,7 +49,7 @@ def show(number_: int, study: str | None, as_json: bool, place: str | None) -> N
         document["metrics"] = {
             name: {
                 "steps": curve.steps.tolist(),
-                "values": [number_to_json(value) for value in curve.values.tolist()],
+                "values": curve.values.tolist(),
             }
             for name, curve in one.curves.items()
         }

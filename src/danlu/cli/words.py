@@ -12,7 +12,7 @@ from unicodedata import east_asian_width
 
 import click
 
-from ..jsontext import number_to_json
+from ..jsontext import to_json
 from ..trial import Kind, State, Trial
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ def say(message: str) -> None:
 
 
 def show_json(name: str, document: Mapping[str, Any]) -> None:
-    """Writes a result as one JSON document, marked with its schema."""
-    said = {"schema": f"danlu/{name}@1", **document}
+    """Writes a result as one JSON document, marked with its schema.
+
+    Numbers that are not finite become the texts `nan`, `inf` and `-inf`.
+    """
+    said = to_json({"schema": f"danlu/{name}@1", **document})
     click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
 
 
@@ -128,7 +131,7 @@ def study_state(
 def trial_json(study: Study, history: History, trial: Trial) -> dict[str, Any]:
     """A trial as the reading commands give it out, without its curves."""
     loss = history.loss(trial)
-    value = None if loss is None else number_to_json(study.objective.value(loss))
+    value = None if loss is None else study.objective.value(loss)
     return {
         "number": trial.number,
         "kind": trial.kind.value,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..analysis.base import Finding
 from ..analysis.groups import Group
 from ..analysis.importance import Importances
 from ..analysis.isolation import Isolation
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..codec import decision_to_json
 from ..decide.decision import Decision
-from ..domain import Choice, Value
-from ..jsontext import number_to_json
+from ..domain import Choice
+from ..jsontext import to_json
 from .curves import Panel, panels
 
 SCHEMA = "danlu/report@1"
@@ -38,6 +37,11 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
     Trials stand as columns: entry `k` of every list under `trials` is of one trial, as
     is entry `k` of a hyperparameter's `places`.
     """
+    document: dict[str, Any] = to_json(_document(summary))
+    return document
+
+
+def _document(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **_statement(summary),
@@ -47,22 +51,19 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
         "kinds": {str(kind): count for kind, count in summary.kinds.items()},
         "best": _row(summary.best),
         "decision": _decision(summary.decision),
-        "findings": [_finding(own) for own in summary.findings],
+        "findings": [asdict(own) for own in summary.findings],
         "schedule": [stretch.to_json() for stretch in summary.schedule],
         "agreements": [asdict(own) for own in summary.agreements],
         "top": [_row(row) for row in summary.top],
         "baseline": _baseline(summary),
-        "gain": _number(summary.gain),
+        "gain": summary.gain,
         "space": [_axis(axis) for axis in summary.axes],
         "arms": [_arm(arm) for arm in summary.arms],
         "isolations": [_isolation(own) for own in summary.isolations],
         "importances": _importances(summary.importances),
         "groups": [_group(group) for group in summary.groups],
         "range": _range(summary),
-        "progress": [
-            [step.number, _number(step.value), _number(step.best)]
-            for step in summary.progress
-        ],
+        "progress": [[step.number, step.value, step.best] for step in summary.progress],
         "trials": _columns(summary.rows),
         "other_trials": _columns(summary.others),
         "curves": [_panel(panel) for panel in panels(summary)],
@@ -86,26 +87,12 @@ def _statement(summary: Summary) -> dict[str, Any]:
         "learn_from": list(study.learn_from),
         "guards": list(study.guards),
         "why": summary.why,
-        "fixed": _params(study.fixed),
+        "fixed": dict(study.fixed),
     }
 
 
 def _decision(decision: Decision | None) -> dict[str, Any] | None:
     return None if decision is None else decision_to_json(decision)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    said = asdict(finding)
-    return {**said, "evidence": _plain(said["evidence"])}
-
-
-def _plain(value: Any) -> Any:
-    """Evidence with nan and inf as strings."""
-    if isinstance(value, Mapping):
-        return {name: _plain(own) for name, own in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(own) for own in value]
-    return number_to_json(value) if isinstance(value, float) else value
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -121,12 +108,12 @@ def _row(row: Row | None) -> dict[str, Any] | None:
         "kind": str(row.kind),
         "state": str(row.state),
         "rank": row.rank,
-        "value": _number(row.value),
+        "value": row.value,
         "best_step": row.best_step,
         "step": row.step,
         "seconds": row.seconds,
         "reason": row.reason,
-        "params": _params(row.params),
+        "params": dict(row.params),
     }
 
 
@@ -142,9 +129,9 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "role": axis.role,
         "domain": _domain(axis),
         "tried": None if axis.tried is None else list(axis.tried),
-        "options": [[_value(option), count] for option, count in axis.options],
+        "options": [[option, count] for option, count in axis.options],
         "active_in_best": axis.active_in_best,
-        "best": _value(axis.best),
+        "best": axis.best,
         "places": list(axis.places),
     }
 
@@ -152,7 +139,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
 def _domain(axis: Axis) -> dict[str, Any]:
     domain = axis.domain
     if isinstance(domain, Choice):
-        options = [_value(option) for option in domain.options]
+        options = list(domain.options)
         return {"type": "choice", "options": options, "ordered": domain.ordered}
     kind = type(domain).__name__.lower()
     return {"type": kind, "low": domain.low, "high": domain.high, "log": domain.log}
@@ -160,22 +147,22 @@ def _domain(axis: Axis) -> dict[str, Any]:
 
 def _arm(arm: Arm) -> dict[str, Any]:
     return {
-        "held": _params(arm.held),
+        "held": dict(arm.held),
         "trials": arm.trials,
         "valued": arm.valued,
         "infeasible": arm.infeasible,
-        "median": _number(arm.median),
+        "median": arm.median,
         "best": _row(arm.best),
     }
 
 
 def _isolation(isolation: Isolation) -> dict[str, Any]:
-    rows = [{**_plain(asdict(row)), "name": row.name} for row in isolation.rows]
+    rows = [{**asdict(row), "name": row.name} for row in isolation.rows]
     return {"paths": list(isolation.paths), "effort": isolation.effort, "rows": rows}
 
 
 def _importances(found: Importances | None) -> dict[str, Any] | None:
-    return None if found is None else _plain(asdict(found))
+    return None if found is None else asdict(found)
 
 
 def _panel(panel: Panel) -> list[dict[str, Any]]:
@@ -186,7 +173,7 @@ def _panel(panel: Panel) -> list[dict[str, Any]]:
             "metric": series.metric,
             "training": series.training,
             "steps": series.curve.steps.tolist(),
-            "values": [number_to_json(value) for value in series.curve.values.tolist()],
+            "values": series.curve.values.tolist(),
         }
         for series in panel.best
     ]
@@ -196,8 +183,7 @@ def _baseline(summary: Summary) -> dict[str, Any] | None:
     baseline = summary.baseline
     if baseline is None:
         return None
-    values = [number_to_json(value) for value in baseline.values]
-    return {"values": values, "mean": baseline.mean, "sd": baseline.sd}
+    return asdict(baseline)
 
 
 def _range(summary: Summary) -> dict[str, Any] | None:
@@ -205,15 +191,3 @@ def _range(summary: Summary) -> dict[str, Any] | None:
     if span is None:
         return None
     return {"low": span.low, "high": span.high, "beyond": span.beyond}
-
-
-def _number(value: float | None) -> float | str | None:
-    return None if value is None else number_to_json(value)
-
-
-def _value(value: Value) -> Value:
-    return number_to_json(value) if isinstance(value, float) else value
-
-
-def _params(params: Mapping[str, Value]) -> dict[str, Value]:
-    return {name: _value(value) for name, value in params.items()}
