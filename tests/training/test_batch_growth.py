@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -64,6 +65,35 @@ def test_the_largest_size_is_one_that_was_seen_to_fit() -> None:
     assert fits[found["largest"]]
     assert 8 <= found["largest"] < 32
     assert not fits[32]
+
+
+def largest_after_a_training_on_two_threads() -> None:
+    """Prints it; the widths are such that torch shares the work out."""
+    torch.set_num_threads(2)
+    inputs = torch.ones(2048, 64)
+    wide = Probe(
+        model=lambda params: torch.nn.Linear(64, 512),
+        optimizer=build_optimizer,
+        loss=loss_of,
+        train=(inputs, torch.zeros(2048, dtype=torch.long)),
+    )
+    model, optimizer = wide.build()
+    wide.update(model, optimizer, wide.train)
+    print(wide.batch_sizes(most=1024).largest)
+
+
+def test_a_program_that_computed_on_several_threads_can_ask_too() -> None:
+    begin = f"import {__name__} as own; own.largest_after_a_training_on_two_threads()"
+    done = subprocess.run(
+        [sys.executable, "-c", begin],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,  # it waited without end
+    )
+
+    assert "1024" == done.stdout.strip()
 
 
 def test_nothing_beyond_the_most_is_tried() -> None:

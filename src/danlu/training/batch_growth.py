@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import threading
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -156,7 +157,7 @@ def _in_a_child(program: Program, size: int, memory_bytes: int | None) -> SizeTr
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_try, args=(theirs, program, size, memory_bytes))
-    child.start()
+    _start(child)
     theirs.close()
     try:
         found = ours.recv()
@@ -169,6 +170,22 @@ def _in_a_child(program: Program, size: int, memory_bytes: int | None) -> SizeTr
     if isinstance(found, SizeTried):
         return found
     raise RuntimeError(f"a batch of {size} could not be trained on: {found}")
+
+
+def _start(child: multiprocessing.process.BaseProcess) -> None:
+    """Forks from a thread that has not computed anything yet.
+
+    OpenMP keeps a pool of workers for each thread, and a child has the pool of the
+    thread that forked it without the workers: it would wait for them without end.
+    """
+    thread = threading.Thread(target=child.start)
+    thread.start()
+    thread.join()
+    if child.pid is None:
+        raise RuntimeError(
+            "no child process could be forked to try a batch size in (the reason is "
+            "above): free some memory"
+        )
 
 
 def _try(to: Connection, program: Program, size: int, limit: int | None) -> None:
