@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import distributed
 
+from .processes import meeting_device, ranks
+
 NoSync = Callable[[], AbstractContextManager[Any]]
 
 
@@ -76,7 +78,7 @@ def accumulate(
             value = loss(parts[at]) * weights[at]
             (value if scaler is None else scaler.scale(value)).backward()
         total = total + value.detach()
-    return _everywhere(float(total)) / _processes()
+    return _everywhere(float(total)) / ranks()
 
 
 def _weights(counts: Sequence[float]) -> list[float]:
@@ -86,23 +88,16 @@ def _weights(counts: Sequence[float]) -> list[float]:
     number, and divided by what all of them have.
     """
     total = _everywhere(float(sum(counts)))
-    return [own * _processes() / total if total else 0.0 for own in counts]
+    return [own * ranks() / total if total else 0.0 for own in counts]
 
 
 def _everywhere(own: float) -> float:
     """The sum of what all processes have."""
-    if _processes() == 1:
+    if ranks() == 1:
         return own
-    place = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    both = torch.tensor(own, dtype=torch.float64, device=place)
+    both = torch.tensor(own, dtype=torch.float64, device=meeting_device())
     distributed.all_reduce(both)
     return float(both)
-
-
-def _processes() -> int:
-    if distributed.is_available() and distributed.is_initialized():
-        return int(distributed.get_world_size())
-    return 1
 
 
 def _syncing(no_sync: NoSync | None, *, last: bool) -> AbstractContextManager[Any]:

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import distributed
+
+from . import processes
 
 
 class BalancedBatches:
@@ -153,11 +154,8 @@ def class_weights(
 
 def place_among(rank: int | None, ranks: int | None) -> tuple[int, int]:
     """Which process this is, of how many: as given, or as torch.distributed says."""
-    running = distributed.is_available() and distributed.is_initialized()
-    if ranks is None:
-        ranks = int(distributed.get_world_size()) if running else 1
-    if rank is None:
-        rank = int(distributed.get_rank()) if running else 0
+    ranks = processes.ranks() if ranks is None else ranks
+    rank = processes.rank() if rank is None else rank
     if not 0 <= rank < ranks:
         raise ValueError(f"a rank is from 0 to below {ranks}, got rank={rank}")
     return rank, ranks

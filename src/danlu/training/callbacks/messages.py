@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, distributed
 
+from ..processes import is_shared, meeting_device
+
 Code: TypeAlias = Literal[0, 1, 2]
 
 NO: Code = 0
@@ -31,15 +33,6 @@ class Message:
 
     code: Code
     text: str = ""
-
-
-def is_shared() -> bool:
-    """Whether other processes take part in this training.
-
-    >>> is_shared()
-    False
-    """
-    return bool(distributed.is_available() and distributed.is_initialized())
 
 
 def send(message: Message) -> None:
@@ -75,13 +68,6 @@ def _text(size: int) -> str:
 
 def _broadcast(numbers: Tensor) -> Tensor:
     """The numbers of the first process, where the backend can send them from."""
-    sent: Tensor = numbers.to(_device())
+    sent: Tensor = numbers.to(meeting_device())
     distributed.broadcast(sent, src=0)
     return sent
-
-
-def _device() -> torch.device:
-    """The CPU if a backend serves it; NCCL alone needs the accelerator."""
-    served = distributed.get_backend_config().split(",")  # as in cpu:gloo,cuda:nccl
-    kinds = [pair.partition(":")[0] for pair in served]
-    return torch.device("cpu" if "cpu" in kinds else kinds[0])

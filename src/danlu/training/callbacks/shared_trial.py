@@ -16,7 +16,8 @@ from torch import distributed
 from ... import client
 from ...checkpoints import Saved
 from ...client import LiveTrial
-from .messages import FAILED, NO, YES, Message, is_shared, receive, send
+from .. import processes
+from .messages import FAILED, NO, YES, Message, receive, send
 
 Unit: TypeAlias = Literal["epoch", "step"]
 
@@ -47,7 +48,7 @@ class SharedTrial:
     @property
     def rank(self) -> int:
         """The number of this process, 0 where it is alone."""
-        return distributed.get_rank() if is_shared() else 0
+        return processes.rank()
 
     def report(self, step: int, metrics: Mapping[str, float]) -> bool:
         """Whether training goes on, for all processes alike.
@@ -116,7 +117,7 @@ class SharedTrial:
 
     def wait(self) -> None:
         """Returns once all processes are here."""
-        if is_shared():
+        if processes.is_shared():
             distributed.barrier()
 
     def _check(self, step: int, metrics: Mapping[str, float]) -> None:
