@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from danlu.domain import Choice, Domain, Float, Int
 from danlu.history import History
 from danlu.space import Dimension
 from danlu.study import Study
+from danlu.trial import Curve, State, Trial
 from tests.analysis.drawn import Surface, bowl, drawn, unit
 
 DRAWS = 20
@@ -39,6 +41,29 @@ def test_a_bowl_a_third_of_the_range_outside_is_found(count: int) -> None:
         optimum = {**inside(seed, count), "a": 4 / 3}
         own = drawn(unit(count), bowl(optimum), count=10 * count, seed=seed, noise=0.05)
         hits += found(boundary(*own)) == {("a", "high")}
+
+    assert hits >= 0.9 * DRAWS
+
+
+def stopped_early(study: Study, history: History, seed: int) -> tuple[Study, History]:
+    """The study in which half of the trials were stopped, wherever they are."""
+    rng = np.random.default_rng(seed)
+
+    def cut(trial: Trial) -> Trial:
+        loss = history.loss(trial)
+        assert loss is not None
+        curves = {"loss": Curve.of({1: loss + 8 * rng.random()})}
+        return replace(trial, state=State.STOPPED, curves=curves)
+
+    trials = [cut(own) if rng.random() < 0.5 else own for own in history.trials]
+    return study, replace(history, trials=trials)
+
+
+def test_trials_that_were_stopped_early_do_not_hide_an_edge() -> None:
+    hits = 0
+    for seed in range(DRAWS):
+        own = drawn(unit(2), bowl({"a": 1.2, "b": 0.5}), count=40, seed=seed, noise=0.1)
+        hits += found(boundary(*stopped_early(*own, seed))) == {("a", "high")}
 
     assert hits >= 0.9 * DRAWS
 

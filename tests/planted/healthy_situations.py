@@ -20,7 +20,7 @@ from .arm_situations import apart
 from .claims import Claim, Drawn, Situation, silent_but
 from .course import Course, Faults
 from .curve_situations import ACCURACY, LOSS, curved
-from .space_situations import with_terms
+from .space_situations import STOPPING, with_terms
 from .surface import Bowl, Cliff
 from .world import View, World
 from .worlds import (
@@ -191,6 +191,7 @@ def spaces() -> list[Situation]:
         healthy("unfinished", _with(momentum, unfinished=4)),
         healthy("without-training-loss", _with(momentum, with_train_loss=False)),
         healthy("promoted", _with(momentum, rungs=(5, 15), course=Course(reports=45))),
+        healthy("stopped-early", _with(rate_and_decay, sampler="tpe", **STOPPING)),
         healthy("six-trials", _with(momentum, trials=6)),
         healthy("three-trials", _with(rate_alone, trials=3)),
         healthy("one-trial", _with(rate_alone, trials=1)),

@@ -24,6 +24,9 @@ from .worlds import (
 
 Make = Callable[..., World]
 
+# At each of the first reports the worse half of the trials ends, as by the median rule.
+STOPPING: dict[str, Any] = {"rungs": tuple(range(1, 30)), "kept": 0.5}
+
 
 def planted(
     name: str,
@@ -122,6 +125,11 @@ def beyond_an_edge() -> list[Situation]:
         planted(
             "lr-high-tpe",
             shifted(momentum, "lr", 1.15, sampler="tpe"),
+            edge("lr", "high", "edge-of-stability"),
+        ),
+        planted(
+            "lr-high-stopped-early",
+            shifted(rate_and_decay, "lr", 1.15, sampler="tpe", **STOPPING),
             edge("lr", "high", "edge-of-stability"),
         ),
         planted(

@@ -53,10 +53,10 @@ class World:
     params. `band` is the width of the strip below a cliff in which trainings have
     spikes. `counts` are the trials of each arm where these are not equal. `broken` is
     the probability that a machine fails. With `rungs`, a trial goes on beyond one only
-    if it is in the best third of those that came to it. `confirm` are the number of top
-    trials that are run again and the number of seeds. `unfinished` trials still run.
-    `with_others` reports metrics that say nothing of how good the params are. `dead` is
-    the probability that a training learns nothing, whatever its params.
+    if it is in the best share `kept` of those that came to it. `confirm` are the number
+    of top trials that are run again and the number of seeds. `unfinished` trials still
+    run. `with_others` reports metrics that say nothing of how good the params are.
+    `dead` is the probability that a training learns nothing, whatever its params.
     """
 
     space: Mapping[str, Domain]
@@ -75,6 +75,7 @@ class World:
     counts: Sequence[int] = ()
     broken: float = 0.0
     rungs: Sequence[int] = ()
+    kept: float = 1 / 3
     confirm: tuple[int, int] = (0, 0)
     baseline: Params | None = None
     unfinished: int = 0
@@ -284,7 +285,7 @@ def _stopped(world: World, trial: Trial, before: Sequence[Trial]) -> Trial:
         known = [loss for loss in others if loss is not None]
         own = world.metric.loss(trial.curves[world.metric.name].until(rung))
         assert own is not None
-        if sum(loss < own for loss in known) >= (len(known) + 1) / 3:
+        if sum(loss < own for loss in known) >= (len(known) + 1) * world.kept:
             cut = {name: curve.until(rung) for name, curve in trial.curves.items()}
             reason = f"stopped early by ashastop at step {rung}"
             return _ended(trial, State.STOPPED, reason, cut)

@@ -37,7 +37,8 @@ def boundary(study: Study, history: History) -> tuple[Finding, ...]:
     within 10 % of the edge, beside a random choice of k among the trials that were run
     (hypergeometric; it holds for any sampler); (2) whether a quadratic surface through
     the better three quarters of the trials still falls at the edge, where also the
-    median of the best k is in the outer third. Of a conditional hyperparameter the
+    median of the best k is in the outer third; trials that were stopped early are on no
+    surface, unless fewer than twelve were not. Of a conditional hyperparameter the
     trials count in which it is active. Where the study is split in arms, half of the
     errors go to looks at each arm alone: one arm's best may be beyond a bound that
     another one's are far from.

@@ -12,8 +12,10 @@ from scipy.stats import hypergeom
 
 from ..domain import Choice
 from ..space import Array, Dimension
-from ..trial import Trial
+from ..trial import State, Trial
 from .surface import Slope, edge_slope
+
+Places = NDArray[np.int_]
 
 STRIP = 0.1  # "within 10 % of an edge", playbook A1
 TOP_SHARE, LEAST_TOP = 0.1, 5  # the best k = max(5, 10 %), playbook A1
@@ -94,9 +96,7 @@ def _edge(own: Sample, column: int, upper: bool) -> Edge:
     inside = int(strip[best].sum())
     beside = int((strip & feasible).sum())
     bad = int((strip & ~feasible).sum())
-    away = np.cumsum(~strip[ranked])
-    enough = int(np.searchsorted(away, LEAST_AWAY)) + 1
-    better = ranked[: max(math.ceil(BETTER * len(ranked)), enough)]
+    better = _better(_comparable(own, ranked), strip)
     return Edge(
         dimension=own.dimensions[column],
         upper=upper,
@@ -115,3 +115,20 @@ def _edge(own: Sample, column: int, upper: bool) -> Edge:
         ),
         trials=tuple(own.trials[place].number for place in best if strip[place]),
     )
+
+
+def _comparable(own: Sample, ranked: Places) -> Places:
+    """The ranked rows that no scheduler stopped; all where these are too few.
+
+    A trial that was stopped early is above the surface by what it had still to learn.
+    """
+    stopped = [own.trials[place].state is State.STOPPED for place in ranked]
+    whole = ranked[~np.array(stopped)]
+    return whole if len(whole) >= LEAST_TRIALS else ranked
+
+
+def _better(ranked: Places, strip: NDArray[np.bool_]) -> Places:
+    """The better share of the ranked rows, with enough of them off the strip."""
+    away = np.cumsum(~strip[ranked])
+    enough = int(np.searchsorted(away, LEAST_AWAY)) + 1
+    return ranked[: max(math.ceil(BETTER * len(ranked)), enough)]
