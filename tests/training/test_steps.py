@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from danlu.training.before_tuning import counted
 from danlu.training.steps import (
@@ -147,6 +149,51 @@ def test_a_batch_that_is_a_dictionary_has_its_loss_alone() -> None:
 
     assert "flat" != found.verdict
     assert found.best_at is not None
+
+
+def _next_letter(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+    """As language models of others have it: labels are the inputs, the loss shifts."""
+    scores, labels = model(batch[0])[:, :-1], batch[1][:, 1:]
+    return cross_entropy(scores.flatten(0, -2), labels.flatten())
+
+
+def test_a_loss_that_shifts_the_labels_says_what_fits() -> None:
+    """In a row each number is one more than the one before it."""
+    from danlu import training
+
+    begins = torch.arange(64)[:, None] % 8
+    rows = (begins + torch.arange(6)) % 8
+    probe = training.Probe(
+        model=lambda params: torch.nn.Sequential(
+            torch.nn.Embedding(8, 16), torch.nn.Linear(16, 8)
+        ),
+        optimizer=training.build_optimizer,
+        loss=_next_letter,
+        train=(rows, rows),
+    )
+    found = probe.steps(0.05, most=100)
+
+    assert "flat" != found.verdict
+    assert (found.fits or math.inf) < 0.1
+
+
+def test_labels_that_the_loss_ignores_are_not_wrong() -> None:
+    from danlu import training
+
+    rows = (torch.arange(64)[:, None] + torch.arange(6)) % 8
+    labels = rows.where(torch.arange(6) > 2, torch.tensor(-100))
+    probe = training.Probe(
+        model=lambda params: torch.nn.Sequential(
+            torch.nn.Embedding(8, 16), torch.nn.Linear(16, 8)
+        ),
+        optimizer=training.build_optimizer,
+        loss=lambda model, batch: cross_entropy(
+            model(batch[0]).flatten(0, -2), batch[1].flatten()
+        ),
+        train=(rows, labels),
+    )
+
+    assert 0.0 == probe.steps(0.05, most=100).fits
 
 
 def test_a_model_that_is_not_trained_is_flat() -> None:

@@ -183,6 +183,6 @@ def _chance(batch: Any) -> float | None:
     labels = labels_of(batch)
     if labels is None:
         return None
-    shares = torch.bincount(labels.flatten().clamp(min=0)).float()
+    shares = torch.bincount(labels[labels >= 0]).float()  # others are ignored
     shares = shares[shares > 0] / shares.sum()
     return float(-(shares * shares.log()).sum())

@@ -14,10 +14,10 @@ from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .examples import batch_of, size_of
-from .preflight_batches import classes_of, labels_of
+from .misfits import Misfits, measure_of
 from .program import Program, seeded
 
 Verdict: TypeAlias = Literal["ok", "edge", "too short", "flat"]
@@ -122,8 +122,9 @@ def steps_to_fit(program: Program, rate: float, *, most: int = MOST) -> Steps:
         )
     trials: list[ConstantRate] = []
     room = most
+    misfits = measure_of(program, _pieces(program, "train"))
     for factor in FACTORS:
-        trials.append(_trained(program, factor * rate, room))
+        trials.append(_trained(program, factor * rate, room, misfits))
         done = trials[-1].reaches(0.0)
         room = room if done is None else done
     trials.sort(key=lambda own: own.rate)
@@ -188,10 +189,12 @@ def _best_at(trial: ConstantRate) -> float | None:
     return min(known)[1] / trial.looks[-1].step
 
 
-def _trained(program: Program, rate: float, room: int) -> ConstantRate:
+def _trained(
+    program: Program, rate: float, room: int, misfits: Misfits
+) -> ConstantRate:
     """One trial of `room` updates; it ends where nothing is wrong, or not finite."""
     model, optimizer = program.build({"lr": rate})
-    looks = [_looked(program, model, 0)]
+    looks = [_looked(program, model, 0, misfits)]
     due = set(_due(room))
     with seeded(program.seed):
         batches = islice(program.batches(), room)
@@ -199,7 +202,7 @@ def _trained(program: Program, rate: float, room: int) -> ConstantRate:
             (program.step or program.update)(model, optimizer, batch)
             if step not in due:
                 continue
-            looks.append(_looked(program, model, step))
+            looks.append(_looked(program, model, step, misfits))
             if looks[-1].misfit == 0.0:
                 break
             if not math.isfinite(looks[-1].misfit):
@@ -217,31 +220,16 @@ def _due(room: int) -> Iterator[int]:
     yield room
 
 
-def _looked(program: Program, model: nn.Module, step: int) -> Look:
+def _looked(program: Program, model: nn.Module, step: int, misfits: Misfits) -> Look:
     model.eval()
     with torch.no_grad(), seeded(program.seed):
-        parts = [_misfits(program, model, own) for own in _pieces(program, "train")]
+        parts = [misfits(program, model, own) for own in _pieces(program, "train")]
         val = [float(program.loss(model, own)) for own in _pieces(program, "val")]
     model.train()
-    misfits = torch.cat(parts)
-    error = float(misfits.std()) / math.sqrt(len(misfits))
+    each = torch.cat(parts)
+    error = float(each.std()) / math.sqrt(len(each))
     mean_val = sum(val) / len(val) if val else None
-    return Look(step, float(misfits.mean()), error, mean_val)
-
-
-def _misfits(program: Program, model: nn.Module, batch: Any) -> Tensor:
-    """How wrong each example is, (n,); the mean loss (1,) where there are no classes.
-
-    With several labels to an example, as in text, the share of them that is wrong.
-    """
-    has_labels = labels_of(batch) is not None
-    outputs = program.outputs(model, batch) if has_labels else None
-    if outputs is None or classes_of(outputs, batch) is None:
-        return program.loss(model, batch).reshape(1).double().cpu()
-    if not bool(outputs.isfinite().all()):
-        return torch.full((1,), math.nan, dtype=torch.float64)
-    wrong = (outputs.argmax(-1) != batch[1]).double()
-    return wrong.reshape(len(wrong), -1).mean(1).cpu()
+    return Look(step, float(each.mean()), error, mean_val)
 
 
 def _pieces(program: Program, part: str) -> Iterator[Any]:
