@@ -52,6 +52,11 @@ class TwoOptimizers(Net):
         return [torch.optim.SGD(self.parameters(), lr) for lr in (0.1, 0.2)]
 
 
+class AsksForTrainer(Net):
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), 1 / self.trainer.max_steps)
+
+
 class Endless(IterableDataset[Any]):  # type: ignore[misc]
     def __iter__(self) -> Any:
         yield INPUTS[0], LABELS[0]
@@ -145,6 +150,7 @@ def _doubled(items: Any) -> Any:
     ("module", "loader", "says"),
     [
         (ByHand, TRAIN, "optimizes by hand"),
+        (AsksForTrainer, TRAIN, "configure_optimizers of .* asks for self.trainer"),
         (TwoOptimizers, TRAIN, r"one optimizer.*\['SGD', 'SGD'\]"),
         (Net, DataLoader(Endless(), 8), "IterableDataset has none"),
         (Net, [TRAIN, TRAIN], "one DataLoader, got list"),

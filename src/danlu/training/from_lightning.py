@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -108,7 +109,8 @@ def _optimizer(module: nn.Module, params: Params) -> Optimizer:
 
 def _configured(module: Any) -> Optimizer:
     """The one optimizer that the module configures."""
-    found = module.configure_optimizers()
+    with _alone(module, "configure_optimizers"):
+        found = module.configure_optimizers()
     if isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], list):
         found = found[0]  # optimizers and schedulers
     several = list(found) if isinstance(found, list | tuple) else [found]
@@ -126,9 +128,8 @@ def _loss(module: Any, batch: Any) -> Tensor:
     batch = module.on_before_batch_transfer(batch, 0)
     batch = module.on_after_batch_transfer(batch, 0)
     takes_place = len(inspect.signature(module.training_step).parameters) > 1
-    found = (
-        module.training_step(batch, 0) if takes_place else module.training_step(batch)
-    )
+    with _alone(module, "training_step"):
+        found = module.training_step(*((batch, 0) if takes_place else (batch,)))
     loss = found["loss"] if isinstance(found, Mapping) else found
     if not isinstance(loss, Tensor):
         raise ValueError(
@@ -136,3 +137,18 @@ def _loss(module: Any, batch: Any) -> Tensor:
             "where a loss is needed"
         )
     return loss
+
+
+@contextmanager
+def _alone(module: Any, method: str) -> Iterator[None]:
+    """Says what to do where the module asks for a trainer that it does not have."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "not attached to a `Trainer`" not in str(error):
+            raise
+        raise ValueError(
+            f"{method} of {type(module).__name__} asks for self.trainer, and in a probe "
+            "there is none: pass what it needs to the module, or give "
+            "danlu.training.Probe its parts"
+        ) from error
