@@ -148,7 +148,7 @@ def _alone(module: Any, method: str) -> Iterator[None]:
         if "not attached to a `Trainer`" not in str(error):
             raise
         raise ValueError(
-            f"{method} of {type(module).__name__} asks for self.trainer, and in a probe "
-            "there is none: pass what it needs to the module, or give "
-            "danlu.training.Probe its parts"
+            f"{method} of {type(module).__name__} asks for self.trainer, and a probe "
+            "has none: pass what it needs to the module, or give danlu.training.Probe "
+            "its parts"
         ) from error
