@@ -71,7 +71,11 @@ def flipped(
     >>> from danlu import training
     >>> training.flipped(torch.zeros(8, 3, 4, 4)).shape
     torch.Size([8, 3, 4, 4])
+
+    Raises:
+        ValueError: these are no images.
     """
+    _check_images("flipped", images)
     which = torch.rand(len(images), generator=generator) < 0.5
     mirrored = images.flip(-1)
     return torch.where(which.to(images.device)[:, None, None, None], mirrored, images)
@@ -90,8 +94,9 @@ def shifted(
     torch.Size([2, 1, 4, 4])
 
     Raises:
-        ValueError: `most` is negative.
+        ValueError: `most` is negative, or these are no images.
     """
+    _check_images("shifted", images)
     if most < 0:
         raise ValueError(f"shifted needs most >= 0 pixels, got most={most}")
     count, _, height, width = images.shape
@@ -120,8 +125,9 @@ def erased(
     True
 
     Raises:
-        ValueError: `size` is below 1.
+        ValueError: `size` is below 1, or these are no images.
     """
+    _check_images("erased", images)
     if size < 1:
         raise ValueError(f"erased needs a size of at least 1 pixel, got size={size}")
     count, _, height, width = images.shape
@@ -150,6 +156,14 @@ def noisy(
         raise ValueError(f"noisy needs std >= 0, got std={std}")
     added = torch.randn(inputs.shape, generator=generator)
     return inputs + std * added.to(inputs)
+
+
+def _check_images(name: str, images: torch.Tensor) -> None:
+    if images.ndim != 4:
+        raise ValueError(
+            f"{name} needs images of shape (n, channels, height, width), got "
+            f"{tuple(images.shape)}"
+        )
 
 
 def _within(start: torch.Tensor, size: int, length: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Which weights a training with `fit` ends with: of its last epoch, or of its best."""
+"""What a training with `fit` ends with: weights of its last epoch, or of its best."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from ..checkpoints import Checkpoints
 from .ensembles import soup
+from .finding import Finding
 from .stopping import best_step
 
 Weights = Mapping[str, torch.Tensor]
@@ -34,6 +35,22 @@ def epochs_for(
     if result == "soup":
         return usable
     return [best_step(range(1, len(losses) + 1), losses, kept=usable)]
+
+
+def diverged(loss: float, epoch: int, update: int) -> Finding:
+    """What is said of a loss that is not a number.
+
+    >>> diverged(math.inf, epoch=1, update=3).level
+    'warning'
+    """
+    return Finding(
+        "divergence",
+        "warning",
+        f"The loss is {loss} at update {update} of epoch {epoch}: the training ended.",
+        "Lower the learning rate, warm up or clip; in the first updates, look for "
+        "inputs that are not numbers.",
+        {"epoch": epoch, "update": update},
+    )
 
 
 def whole_epochs(checkpoints: Checkpoints, epochs: int) -> set[int]:

@@ -16,6 +16,7 @@ from .groups import layer_groups, uncovered
 from .initialization import initialize_he, initialize_xavier
 from .optimizers import build_optimizer
 from .subsets import stratified_subset
+from .unwrapping import unwrapped
 
 Params = Mapping[str, Any]
 Labeled = tuple[Tensor, Tensor]  # inputs (n, ...) and labels (n,)
@@ -27,22 +28,62 @@ _INITIALIZATIONS: Mapping[str, Callable[[nn.Module], object]] = {
 }
 
 
+def check_labeled(name: str, examples: Labeled, *, least: int) -> None:
+    """Raises a ValueError where these are not inputs with the number of a class each.
+
+    >>> check_labeled("train", (torch.zeros(8, 2), torch.tensor([0, 1] * 4)), least=2)
+    """
+    inputs, labels = examples
+    if not isinstance(inputs, Tensor) or not isinstance(labels, Tensor):
+        raise ValueError(
+            f"fit needs {name} as tensors of inputs and labels, got "
+            f"{type(inputs).__name__} and {type(labels).__name__}: torch.as_tensor"
+        )
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        raise ValueError(
+            f"fit needs the labels of {name} as classes, int64 of shape (n,), got "
+            f"{labels.dtype} of shape {tuple(labels.shape)}"
+        )
+    if len(inputs) != len(labels) or len(labels) < least:
+        raise ValueError(
+            f"fit needs as many inputs as labels in {name}, and at least {least}, got "
+            f"{len(inputs)} inputs and {len(labels)} labels"
+        )
+
+
+def classes_in(scores: Tensor, *examples: Labeled) -> int:
+    """How many classes the scores are for, where the labels are among them.
+
+    >>> classes_in(torch.zeros(2, 3), (torch.zeros(4), torch.tensor([0, 1, 2, 0])))
+    3
+
+    Raises:
+        ValueError: the scores have another shape, or there is a label without one.
+    """
+    if scores.ndim != 2:
+        raise ValueError(
+            "fit needs a model that maps inputs to scores of shape (n, classes), got "
+            f"{tuple(scores.shape)}"
+        )
+    classes = int(scores.shape[1])
+    low = min(int(labels.min()) for _, labels in examples)
+    high = max(int(labels.max()) for _, labels in examples)
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"the model has scores for {classes} classes, 0 to {classes - 1}, and "
+            f"labels are from {low} to {high}"
+        )
+    return classes
+
+
 def share_of(examples: Labeled, share: float) -> Labeled:
     """A share of the examples, with the classes as they are in all of them.
 
     >>> X, y = share_of((torch.zeros(8, 2), torch.tensor([0, 1] * 4)), 0.5)
     >>> sorted(y.tolist())
     [0, 0, 1, 1]
-
-    Raises:
-        ValueError: inputs and labels do not belong together, or are too few.
     """
     inputs, labels = examples
-    if len(inputs) != len(labels) or len(labels) < 2:
-        raise ValueError(
-            "fit needs as many inputs as labels, and at least 2, got "
-            f"{len(inputs)} inputs and {len(labels)} labels"
-        )
     if share == 1:
         return examples
     kept = stratified_subset(labels, max(2, round(share * len(labels))))
@@ -59,7 +100,7 @@ def prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
         ValueError: there is a rate of drop paths and the model has none, or no layer is
             left to train.
     """
-    children = list(model.children())
+    children = list(unwrapped(model).children())
     if settings.frozen_layers and settings.frozen_layers >= len(children):
         raise ValueError(
             f"frozen_layers={settings.frozen_layers} leaves nothing of the "
@@ -93,7 +134,7 @@ def optimizer_of(model: nn.Module, params: Params, settings: FitSettings) -> Opt
     """
     if settings.layer_lr_factor == 1:
         return build_optimizer(model, params)
-    layers = [inner for inner in model.children() if _is_trained(inner)]
+    layers = [inner for inner in unwrapped(model).children() if _is_trained(inner)]
     groups = layer_groups(layers, factor=settings.layer_lr_factor)
     forgotten = uncovered(model, groups)
     if forgotten:

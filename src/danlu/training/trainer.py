@@ -31,9 +31,18 @@ from .averaging import WeightAverage
 from .balanced import Oversampled, class_weights
 from .clipping import check_clipping
 from .finding import Finding
-from .fit_result import epochs_for, weights_at, whole_epochs
+from .fit_result import diverged, epochs_for, weights_at, whole_epochs
 from .fit_settings import FitSettings, tracks_of
-from .fit_setup import Labeled, Params, optimizer_of, prepared, scaler_of, share_of
+from .fit_setup import (
+    Labeled,
+    Params,
+    check_labeled,
+    classes_in,
+    optimizer_of,
+    prepared,
+    scaler_of,
+    share_of,
+)
 from .freezing import train_unfrozen
 from .gradient_monitor import GradientMonitor
 from .live_curves import write_curves
@@ -110,7 +119,8 @@ def fit(
     True
 
     Raises:
-        ValueError: a param is impossible, or a name looks misspelled.
+        ValueError: a param is impossible, a name looks misspelled, or the examples are
+            not inputs with the number of a class each.
     """
     settings = FitSettings.of(trial.params)
     devices = list(range(torch.cuda.device_count()))
@@ -141,6 +151,8 @@ class _Run:
         val: Labeled,
     ) -> None:
         self.trial, self.settings = trial, settings
+        check_labeled("train", train, least=2)
+        check_labeled("val", val, least=1)
         self.train_set, self.val_set = share_of(train, settings.data_share), val
         sample = stratified_subset(self.train_set[1], min(len(val[1]), self.size))
         self.train_sample = tuple(part[sample] for part in self.train_set)
@@ -149,7 +161,7 @@ class _Run:
         _seed(trial.seed, 0)
         self.model = prepared(build(trial.params), settings)
         self.device = next(self.model.parameters()).device
-        self.classes = self._scores(val[0][:2]).shape[1]
+        self.classes = classes_in(self._scores(val[0][:2]), train, val)
         self.optimizer = optimizer_of(self.model, trial.params, settings)
         self.tracks = tracks_of(settings, self.optimizer, self.steps)
         self.scaler = scaler_of(settings, self.device)
@@ -189,7 +201,7 @@ class _Run:
             self.tracks.set(self.optimizer, self.epoch * self.steps + at)
             loss = self._update(places)
             if not math.isfinite(loss):
-                self.faults.append(_diverged(loss, self.epoch + 1, at + 1))
+                self.faults.append(diverged(loss, self.epoch + 1, at + 1))
                 return loss
             total += loss
         return total / self.steps
@@ -367,17 +379,6 @@ class _Run:
         found += [*self.monitor.findings(), *clipping]
         worth = tuple(finding for finding in found if finding.level != "ok")
         return Fitted(self.model.eval(), tuple(self.curve), worth, tuple(epochs))
-
-
-def _diverged(loss: float, epoch: int, update: int) -> Finding:
-    return Finding(
-        "divergence",
-        "warning",
-        f"The loss is {loss} at update {update} of epoch {epoch}: the training ended.",
-        "Lower the learning rate, warm up or clip; in the first updates, look for "
-        "inputs that are not numbers.",
-        {"epoch": epoch, "update": update},
-    )
 
 
 def _settings_of(group: Mapping[str, Any]) -> dict[str, Any]:
