@@ -8,11 +8,11 @@ import pytest
 
 import danlu
 from danlu.autopilot import Run, Tuned, story, tune
-from danlu.budget import Budget, Hours, Trainings
+from danlu.budget import Budget, Hours, Trainings, trained
 from danlu.client import LiveTrial
 from danlu.decide.decision import Ruling
 from danlu.domain import Domain, Float
-from danlu.errors import StudyError
+from danlu.errors import StudyError, StudyHalted
 from danlu.executors import Inline
 from danlu.history import Metric
 from danlu.project import Project
@@ -182,6 +182,36 @@ def test_a_comparison_is_tuned_as_a_search() -> None:
     with danlu.open(":memory:") as project:
         found = tune(project, own, runner(project), Budget(12.0))
     assert found.rounds[0].study.scientific == ()
+
+
+def test_a_program_that_was_mended_is_tuned_by_the_same_call() -> None:
+    def broken(trial: LiveTrial) -> None:
+        raise RuntimeError("no such file")
+
+    with danlu.open(":memory:") as project:
+        with pytest.raises(StudyHalted):
+            tune(project, study(), runner(project, broken), Budget(12.0))
+        found = tune(project, study(), runner(project), Budget(12.0))
+    assert found.decision is not None
+    assert found.spent == pytest.approx(12.0, abs=1.5)
+
+
+class QuickAtFirst:
+    """Hours in which the first two trainings of a study take next to nothing."""
+
+    name = "hours"
+
+    def spent(self, history: danlu.History) -> float:
+        return sum(1e-3 if trial.number < 2 else 1.0 for trial in trained(history))
+
+    def before(self, preflight: object) -> float:
+        return 0.0
+
+
+def test_hours_are_not_planned_by_the_first_trials_alone() -> None:
+    with danlu.open(":memory:") as project:
+        found = tune(project, study(), runner(project), Budget(30.0, QuickAtFirst()))
+    assert found.spent < 40.0
 
 
 def test_hours_are_shared_by_slots() -> None:

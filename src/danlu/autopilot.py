@@ -206,7 +206,7 @@ class _Tuning:
         """
         spent = sum(own.spent for own in rounds)
         kept = CONFIRM * self.budget.amount
-        if isinstance(self.budget.unit, Trainings):
+        if self._is_counted:
             kept = math.prod(self._confirmable_with(kept))
         return self.budget.amount - spent - kept
 
@@ -263,17 +263,20 @@ class _Tuning:
 
     def _first_trials(self, quota: float) -> int:
         """How many trials to begin with; of hours two, to learn how long one takes."""
-        is_known = isinstance(self.budget.unit, Trainings)
-        return max(1, round(quota)) if is_known else 2
+        return max(1, round(quota)) if self._is_counted else 2
 
     def _room(self, study: Study, history: History, quota: float) -> int:
-        """For how many trials there is room, judged by those so far."""
-        unit = self.budget.unit
-        spent = unit.spent(history)
+        """For how many trials there is room, judged by those so far.
+
+        Of hours never for more than have ended: the first ones may be quick failures,
+        and how long a training takes is looked at again before the next.
+        """
+        spent = self.budget.unit.spent(history)
         ended = sum(trial.state.ended for trial in trained(history))
         if not (ended and spent):
-            return self._first_trials(quota) if not trained(history) else 0
-        return math.floor((quota - spent) / (spent / ended) + 0.5)
+            return max(self._first_trials(quota) - len(trained(history)), 0)
+        room = math.floor((quota - spent) / (spent / ended) + 0.5)
+        return room if self._is_counted else min(room, ended)
 
     def _confirmable(self, last: Round, left: float) -> tuple[int, int]:
         """How many of the best can be trained again, and on how many seeds."""
@@ -292,6 +295,11 @@ class _Tuning:
         seeds = min(SEEDS, runs)
         most = MOST_CONFIRMED + self._baselines
         return max(1 + self._baselines, min(most, runs // seeds)), seeds
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether it is known from the start how many trainings the budget holds."""
+        return isinstance(self.budget.unit, Trainings)
 
     @property
     def _baselines(self) -> int:
