@@ -99,3 +99,19 @@ def test_a_scaler_of_fp16_steps_all_parts() -> None:
     assert update.taken
     assert 2.0 == pytest.approx(update.norm)
     assert [0.9, 0.9] == pytest.approx([p[0].item() for p in own], abs=1e-2)
+
+
+def test_hooks_see_all_parts_before_and_after_a_step() -> None:
+    own, both = pair()
+    seen = []
+
+    def look(optimizer: object, *_: object) -> None:
+        seen.append((optimizer is both, [p[0].item() == 1.0 for p in own]))
+
+    hooks = both.register_step_pre_hook(look), both.register_step_post_hook(look)
+    trained(own, both, 1)
+    for hook in hooks:
+        hook.remove()
+    trained(own, both, 1)
+
+    assert [(True, [True, True]), (True, [False, False])] == seen

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+Hook: TypeAlias = Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]
 
 
 class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
@@ -52,6 +55,16 @@ class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
         for part in self.optimizers:
             part.step()
         return loss
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook` before each update, with all parameters still to be moved."""
+        first = self.optimizers[0]
+        return first.register_step_pre_hook(lambda _, *given: hook(self, *given))
+
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook` after each update, with all parameters moved."""
+        last = self.optimizers[-1]
+        return last.register_step_post_hook(lambda _, *given: hook(self, *given))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients of all parameters."""
