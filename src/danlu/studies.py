@@ -14,7 +14,7 @@ from .statement import is_amended
 from .storage.base import Storage, StudyRecord
 from .study import Study
 
-_log = logging.getLogger("danlu")
+_log = logging.getLogger("danlu.design")
 
 
 class Studies:

@@ -30,6 +30,15 @@ def test_tune_ends_with_a_decision_and_goes_on_where_it_was(
         assert [own.name for own in project.studies()] == ["bowl-1"]
 
 
+def test_tune_speaks_of_the_whole_budget_and_not_of_its_rounds(
+    danlu: Danlu, tmp_path: Path
+) -> None:
+    stated(tmp_path)
+    said = danlu("tune", "--trials", 26, "-q")
+    assert "bowl-3: " in said.out
+    assert "few" not in said.err
+
+
 def test_tune_without_a_result_says_where_to_look(danlu: Danlu, tmp_path: Path) -> None:
     stated(tmp_path)
     (tmp_path / "train.sh").write_text("echo step=1 loss=nan\n", encoding="utf-8")

@@ -68,6 +68,8 @@ def next(
             write_planned(project, found, proposal.study, Path(path))
         elif place_to_run is not None:
             proposal = chosen(proposals, place_to_run)
+            if proposal.needs:
+                say(f"needed: {proposal.needs}")
             watch = watcher(plain=plain, quiet=quiet, verbose=False)
             return run_planned(
                 project,

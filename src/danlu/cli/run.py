@@ -157,13 +157,14 @@ def _close(watch: Callable[[Progress], None]) -> None:
         close()
 
 
-def warn_on_stderr() -> None:
-    """Lets the library's warnings reach the user, as every message does."""
+def warn_on_stderr(but: str = "") -> None:
+    """Lets the library's warnings reach the user, but those of one logger."""
     import logging
 
     class Said(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(f"warning: {record.getMessage()}")
+            if record.name != but:
+                say(f"warning: {record.getMessage()}")
 
     _handle_warnings(Said())
 
