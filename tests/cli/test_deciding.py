@@ -53,6 +53,14 @@ def test_findings_are_shown_on_one_screen(danlu: Danlu, bowl: Path) -> None:
     assert len(said.out.splitlines()) < 40
 
 
+def test_what_a_study_compares_is_answered_first(danlu: Danlu, tmp_path: Path) -> None:
+    begin(danlu, tmp_path, "scientific: [x]\n")
+
+    first = danlu("analyze").out.split("\n\n")[1]
+
+    assert first.split()[1] == "isolation"
+
+
 def test_findings_are_given_as_json(danlu: Danlu, bowl: Path) -> None:
     document = danlu("analyze", "--json").json
 

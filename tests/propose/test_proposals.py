@@ -189,6 +189,15 @@ def test_fewer_steps_are_said_to_save_time() -> None:
     assert short.seconds == 40 * 5.0
 
 
+def test_a_range_that_only_gets_smaller_saves_trials() -> None:
+    study, history = searched_lr()
+    smaller = found("infeasible", {"space": {"lr": {"high": 0.5}}})
+    first, *_ = propose(study, history, [smaller])
+    assert first.expects == "the same loss, with no trials spent on what is left out"
+    beyond, *_ = propose(study, history, [EDGE])
+    assert "nothing beyond it was tried" in beyond.expects
+
+
 def test_a_change_of_another_kind_becomes_a_study_too() -> None:
     study, history = searched_lr()
     method = found("sampler", {"sampler": "gp"}, Level.NOTICE)

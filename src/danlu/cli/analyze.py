@@ -97,17 +97,21 @@ def _reaches(findings: Sequence[Finding], level: str) -> bool:
 
 
 def _show(study: Study, findings: Sequence[Finding], *, show_all: bool) -> None:
-    """Findings of a level that matters, one after another; the rest in one line."""
+    """The answer to what is compared, what matters, and the rest in one line."""
     metric = study.objective
     click.echo(f"{study.name}  {study.goal}")
     click.echo(f"read by {metric.name} at its {metric.at}")
-    shown = [own for own in findings if show_all or own.level.value in _LEVELS[:2]]
+    answers = [own for own in findings if study.scientific and own.check == "isolation"]
+    others = [own for own in findings if own not in answers]
+    matter = [own for own in others if show_all or own.level.value in _LEVELS[:2]]
+    shown = [*answers, *matter]
     for finding in shown:
         click.echo(f"\n{finding.level.value}  {finding.check}")
         for text in (finding.message, finding.advice):
             for line in _wrapped(text):
                 click.echo(f"  {line}")
-    rest = [own for own in findings if own not in shown]
+    named = {own.check for own in shown}
+    rest = [own for own in others if own.check not in named]
     for level, means in (("unknown", "cannot be told yet"), ("ok", "in order")):
         checks = dict.fromkeys(own.check for own in rest if own.level.value == level)
         if checks:
