@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from danlu.training import Finding
+from danlu.training import Finding, Probe
 from tests.training.planted_bugs import BUGS, HEALTHY, LATER, healthy
 
 torch.set_num_threads(1)
@@ -64,3 +68,67 @@ def test_a_check_that_cannot_be_made_says_why() -> None:
 
     assert "unknown" == levels["outputs"].level
     assert "no outputs here" in levels["outputs"].message
+
+
+ROWS = [
+    {"x": row, "y": row.sum()}
+    for row in torch.randn(256, 4, generator=torch.Generator().manual_seed(0))
+]
+
+
+def of_dictionaries(**changes: Any) -> Probe:
+    """A regression whose batches are dictionaries."""
+    return Probe(
+        model=lambda params: nn.Linear(4, 1),
+        optimizer=lambda model, params: torch.optim.AdamW(
+            model.parameters(), lr=params["lr"], weight_decay=0.0
+        ),
+        loss=lambda model, batch: (
+            (model(batch["x"])[:, 0] - batch["y"]).square().mean()
+        ),
+        train=ROWS[:200],
+        val=ROWS[200:],
+        params={"lr": 0.05},
+        **changes,
+    )
+
+
+def test_batches_that_are_dictionaries_are_checked() -> None:
+    found = of_dictionaries(forward=lambda model, batch: model(batch["x"])).check()
+
+    assert {"learning"} == {own.check for own in found if own.level != "ok"}
+
+
+def test_batches_whose_inputs_are_not_known_need_a_forward() -> None:
+    unknown = [own for own in of_dictionaries().check() if own.level != "ok"]
+
+    assert {"start", "outputs", "learning"} == {own.check for own in unknown}
+    assert all("give the probe forward(model, batch)" in own.message for own in unknown)
+
+
+def test_several_inputs_by_name_are_looked_into() -> None:
+    """As a tokenizer gives them; the model mixes the examples of a batch."""
+    inputs = torch.randn(256, 4, generator=torch.Generator().manual_seed(0))
+    rows = [({"x": row, "mask": torch.ones(4)}, (row[0] > 0).long()) for row in inputs]
+
+    def forward(model: nn.Module, batch: Any) -> torch.Tensor:
+        masked = batch[0]["x"] * batch[0]["mask"]
+        scores: torch.Tensor = model(masked - masked.mean(0))
+        return scores
+
+    found = Probe(
+        model=lambda params: nn.Linear(4, 2),
+        optimizer=lambda model, params: torch.optim.SGD(
+            model.parameters(), lr=params["lr"]
+        ),
+        loss=lambda model, batch: functional.cross_entropy(
+            forward(model, batch), batch[1]
+        ),
+        train=rows[:200],
+        val=rows[100:],
+        forward=forward,
+    ).check()
+    said = " ".join(faults(found))
+
+    assert "depends on the other examples of the batch" in said
+    assert "100 of 156 validation examples (64%)" in said

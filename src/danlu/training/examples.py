@@ -50,6 +50,22 @@ def moved(batch: Any, device: str) -> Any:
     return batch
 
 
+def tensors_in(batch: Any) -> list[Tensor]:
+    """Every tensor of a batch, in order.
+
+    >>> import torch
+    >>> tensors_in(({"x": torch.ones(1), "name": "a"}, torch.zeros(1)))
+    [tensor([1.]), tensor([0.])]
+    """
+    if isinstance(batch, Tensor):
+        return [batch]
+    if isinstance(batch, dict):
+        return tensors_in(list(batch.values()))
+    if isinstance(batch, tuple | list):
+        return [found for part in batch for found in tensors_in(part)]
+    return []
+
+
 def part_of(batch: Any, places: Any) -> Any:
     """Some examples of a batch, by their places in it.
 

@@ -68,7 +68,7 @@ def _guarded(name: str, own: Check, probe: Program) -> list[Finding]:
     """A check's findings, one `ok` if it has none."""
     try:
         found = list(own(probe))
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         says = f"The check of the {name} could not be made: {reason}"
         return [Finding(name, "unknown", says, "Look at the program at that place.")]

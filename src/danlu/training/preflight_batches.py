@@ -26,6 +26,15 @@ def sample(probe: Program, source: Any, count: int) -> Any:
     return batch_of(source, order[:count].tolist(), probe.device)
 
 
+def inputs_of(batch: Any) -> Any:
+    """What comes first; the whole batch where it has no order.
+
+    >>> inputs_of(({"x": 1}, 2)), inputs_of({"x": 1})
+    ({'x': 1}, {'x': 1})
+    """
+    return batch[0] if isinstance(batch, tuple | list) else batch
+
+
 def labels_of(batch: Any) -> Tensor | None:
     """The labels, where what comes second are the numbers of classes.
 

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .examples import batch_of, size_of
+from .accumulation import examples
+from .examples import batch_of, size_of, tensors_in
 from .finding import Finding
-from .preflight_batches import labels_of, sample, scale_of
+from .preflight_batches import inputs_of, labels_of, sample, scale_of
 from .program import Program, seeded
 
 MOST = 20_000  # examples that are looked at: seconds, with tensors
@@ -29,7 +30,7 @@ SHARED = 0.05
 def about_inputs(probe: Program) -> Iterator[Finding]:
     """Values that are no numbers, and inputs far from unit scale."""
     batch = sample(probe, probe.train, MOST)
-    bad = torch.zeros(_rows(batch), dtype=torch.bool)
+    bad = torch.zeros(examples(batch), dtype=torch.bool)
     for part in _floats(batch):
         bad |= ~part.isfinite().flatten(1).all(1).cpu()
     if bad.any():
@@ -42,7 +43,7 @@ def about_inputs(probe: Program) -> Iterator[Finding]:
             {"not_finite": count, "first": int(bad.nonzero()[0])},
         )
         return
-    scale = scale_of(batch[0])
+    scale = scale_of(inputs_of(batch))
     if scale is None or SMALL < scale < LARGE or _normalizes(probe, scale):
         return
     yield Finding(
@@ -73,7 +74,7 @@ def _changing(probe: Program) -> Iterator[Finding]:
         first = batch_of(probe.val, places)
     with seeded(2):
         second = batch_of(probe.val, places)
-    pairs = zip(_tensors(first), _tensors(second), strict=True)
+    pairs = zip(tensors_in(first), tensors_in(second), strict=True)
     if any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs):
         yield Finding(
             "validation",
@@ -101,15 +102,16 @@ def _shared(probe: Program) -> Iterator[Finding]:
 
 
 def _keys(probe: Program, source: Any) -> list[bytes]:
-    inputs = sample(probe, source, MOST)[0]
-    if not isinstance(inputs, Tensor):
-        return []
-    return [row.numpy().tobytes() for row in inputs.detach().cpu()]
+    inputs = inputs_of(sample(probe, source, MOST))
+    parts = [part.detach().cpu().numpy() for part in tensors_in(inputs)]
+    return [
+        b"".join(row.tobytes() for row in rows) for rows in zip(*parts, strict=True)
+    ]
 
 
 def _scaled(probe: Program) -> Iterator[Finding]:
-    train = scale_of(sample(probe, probe.train, LOOKED)[0])
-    val = scale_of(sample(probe, probe.val, LOOKED)[0])
+    train = scale_of(inputs_of(sample(probe, probe.train, LOOKED)))
+    val = scale_of(inputs_of(sample(probe, probe.val, LOOKED)))
     if not train or not val or 1 / SCALED < val / train < SCALED:
         return
     yield Finding(
@@ -156,16 +158,6 @@ def _normalizes(probe: Program, scale: float) -> bool:
     return gap < 0.1 * float(second.std() + 1e-12)
 
 
-def _tensors(batch: Any) -> list[Tensor]:
-    parts = batch.values() if isinstance(batch, dict) else batch
-    parts = [parts] if isinstance(parts, Tensor) else parts
-    return [part for part in parts if isinstance(part, Tensor)]
-
-
 def _floats(batch: Any) -> list[Tensor]:
-    own = [part for part in _tensors(batch) if part.is_floating_point()]
+    own = [part for part in tensors_in(batch) if part.is_floating_point()]
     return [part[:, None] if part.ndim == 1 else part for part in own]
-
-
-def _rows(batch: Any) -> int:
-    return len(_tensors(batch)[0])

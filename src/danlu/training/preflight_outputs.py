@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .accumulation import examples
 from .examples import part_of
 from .finding import Finding
-from .preflight_batches import classes_of, labels_of, sample
+from .preflight_batches import classes_of, inputs_of, labels_of, sample
 from .program import Program
 
 COUNT = 16
@@ -28,7 +29,7 @@ def about_outputs(probe: Program) -> Iterator[Finding]:
     batch = sample(probe, probe.train, COUNT)
     with torch.no_grad():
         outputs, again = probe.outputs(model, batch), probe.outputs(model, batch)
-        if not isinstance(outputs, Tensor) or len(outputs) != _rows(batch):
+        if not isinstance(outputs, Tensor) or len(outputs) != examples(batch):
             says = "The outputs are no tensor with one row for each example."
             advice = "Give the probe `forward`, which returns such a tensor."
             yield Finding("outputs", "unknown", says, advice)
@@ -69,8 +70,10 @@ def _future(
     probe: Program, model: nn.Module, batch: Any, outputs: Tensor
 ) -> Iterator[Finding]:
     """Where labels are the next tokens, no output may depend on later ones."""
-    labels, inputs = labels_of(batch), batch[0]
-    if labels is None or labels.ndim != 2 or inputs.shape != labels.shape:
+    labels, inputs = labels_of(batch), inputs_of(batch)
+    if labels is None or labels.ndim != 2 or not isinstance(inputs, Tensor):
+        return
+    if inputs.shape != labels.shape:
         return
     if labels.shape[1] < 2 or not torch.equal(labels[:, :-1], inputs[:, 1:]):
         return
@@ -121,7 +124,9 @@ def _range(
 
 def _bounded(probe: Program, model: nn.Module, batch: Any) -> Iterator[Finding]:
     """Targets out of the reach of a sigmoid, tanh or ReLU at the end."""
-    if not _are_targets(batch) or not batch[0].is_floating_point():
+    if not _are_targets(batch) or not isinstance(batch[0], Tensor):
+        return
+    if not batch[0].is_floating_point():
         return
     with torch.no_grad():
         far = probe.outputs(model, (1e4 * batch[0], *batch[1:]))
@@ -144,7 +149,7 @@ def about_loss(probe: Program) -> Iterator[Finding]:
     model, _ = probe.build()
     model.eval()
     batch = sample(probe, probe.train, COUNT)
-    count = _rows(batch)
+    count = examples(batch)
     with torch.no_grad():
         singles = [
             float(probe.loss(model, part_of(batch, [place]))) for place in range(count)
@@ -204,8 +209,3 @@ def _are_targets(batch: Any) -> bool:
 def _differ(first: Tensor, second: Tensor) -> bool:
     size = float(first.float().abs().mean()) + 1e-12
     return float((first - second).float().abs().max()) > SAME * size
-
-
-def _rows(batch: Any) -> int:
-    part = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
-    return len(part)

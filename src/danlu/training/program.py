@@ -86,8 +86,19 @@ class Program:
             yield batch_of(self.train, places, self.device)
 
     def outputs(self, model: nn.Module, batch: Any) -> Any:
-        """What the model gives out for a batch."""
-        return self.forward(model, batch) if self.forward else model(batch[0])
+        """What the model gives out for a batch.
+
+        Raises:
+            ValueError: there is no `forward`, and a batch does not begin with inputs.
+        """
+        if self.forward is not None:
+            return self.forward(model, batch)
+        if not isinstance(batch, tuple | list):
+            raise ValueError(
+                f"batches are {type(batch).__name__}, so that the model's inputs are "
+                "not known: give the probe forward(model, batch)"
+            )
+        return model(batch[0])
 
     def update(self, model: nn.Module, optimizer: Optimizer, batch: Any) -> float:
         """One plain update; the loss before it."""
