@@ -189,7 +189,8 @@ def test_a_bound_moves_by_half_the_range(
     assert fields == widened(Dimension("x", "x", domain), upper, 0.5)
 
 
-def test_a_share_stays_below_one() -> None:
-    dropout = Dimension("dropout", "dropout", Float(0.0, 0.5))
+@pytest.mark.parametrize("name", ["dropout", "drop-rate", "attentionDropout"])
+def test_a_share_stays_below_one(name: str) -> None:
+    dropout = Dimension(name, name, Float(0.0, 0.5))
 
     assert {"low": 0.0, "high": 0.75} == widened(dropout, True, 1.0)

@@ -53,6 +53,19 @@ def test_ten_times_the_rate_and_a_warm_up_are_proposed() -> None:
     assert {"add": {"low": 0.0, "high": 0.1}} == space["warmup_share"]
 
 
+def test_a_rate_is_known_as_a_command_line_spells_it() -> None:
+    spelled = {
+        "learning-rate" if name == "lr" else name: own for name, own in RATES.items()
+    }
+
+    def surface(params: Mapping[str, Any]) -> float | None:
+        return limited(0.0)({**params, "lr": params["learning-rate"]})
+
+    (finding,) = edge_of_stability(*drawn(spelled, surface, count=64, seed=0))
+
+    assert "learning-rate" in finding.evidence["change"]["space"]
+
+
 def test_where_there_is_a_warm_up_none_is_added() -> None:
     space: dict[str, Domain] = {**RATES, "warmup_steps": Int(0, 10)}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,18 @@ def test_the_evidence_is_plain_and_proposes_a_regularizer() -> None:
     assert evidence == plain(evidence)
     assert "add" in evidence["change"]["space"]["weight_decay"]
     assert 0.9 <= evidence["share"] <= 1
+
+
+def test_a_regularizer_is_known_as_a_command_line_spells_it() -> None:
+    study, history = known(val=noisy(bent(50, 0.2), np.random.default_rng(0), 20))
+    decay = {
+        "weight-decay": danlu.Float(1e-6, 1e-3, log=True),
+        **study.search_space.domains,
+    }
+
+    finding, *_ = overfitting(replace(study, space=decay), history)
+
+    assert finding.evidence["change"]["space"] == {"weight-decay": {"high": 1e-2}}
 
 
 def test_the_best_trial_of_each_arm_is_looked_at() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,11 @@ from ..study import Study
 from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
+from .design.names import RATE, WARMUP, fits
 from .edges import LEAST_TOP, TOP_SHARE
 from .splits import Side, region_of
 from .surface import edge_slope
 
-_RATE = re.compile(r"(\w+_)?(lr|learning_rate)(_(init|max|peak|base))?", re.IGNORECASE)
-_WARMUP = re.compile(r".*warm_?up.*", re.IGNORECASE)
 LEAST_TRIALS = 12
 SIGNIFICANT = 0.05
 NEAR = 0.75  # decades below the edge in which "right below" is, for the best trials
@@ -53,7 +51,7 @@ def edge_of_stability(study: Study, history: History) -> tuple[Finding, ...]:
     rates = [
         column
         for column, dimension in enumerate(dimensions)
-        if _RATE.fullmatch(dimension.name) and isinstance(dimension.domain, Float)
+        if fits(dimension.name, RATE) and isinstance(dimension.domain, Float)
     ]
     if not rates:
         return (_fine("There is no learning rate in the search space."),)
@@ -146,7 +144,7 @@ def _limited(study: Study, sight: _Sight) -> Finding:
     if dimension.domain.log:  # type: ignore[union-attr]
         own["log"] = True
     space: dict[str, Any] = {path: own}
-    if not any(_WARMUP.fullmatch(other.name) for other in sight.dimensions):
+    if not any(fits(other.name, WARMUP) for other in sight.dimensions):
         space["warmup_share"] = {"add": {"low": 0.0, "high": WARMUP_SHARE}}
     bias = ""
     if is_adaptive(study.sampler, study.scientific):

@@ -72,7 +72,8 @@ def _found(study: Study, looked: Looked, own: Progress, flags: Flags) -> Finding
         Level.WARNING,
         f"The better trials still improve when they end: over the last quarter of "
         f"{steps} steps {name} gains {own.gain:.3g}, {own.late.value:.2g} times the "
-        f"noise of one report; {share:.0%} of all trials do so.",
+        f"noise of one report. Taken alone, {share:.0%} of all trials do so beyond "
+        "chance.",
         "Train for more steps, or let the learning rate decay earlier: what is best in "
         "so few steps may not be best later.",
         evidence,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,12 +12,12 @@ from ..history import History
 from ..study import Study
 from .base import Finding, Level
 from .curve_classes import ALPHA, Rise, overfits, rise
+from .design.names import DECAY, fits
 from .looked import Flags, Looked, look
 
 CHECK = "overfitting"
 TIMES = 10.0  # by which a regularizer's upper bound moves: one decade
 
-_REGULARIZER = re.compile(r"(\w+_)?(weight_decay|wd|l1|l2|l[12]_(reg|penalty))")
 # Around the usual 5e-4, with a decade more to each side (playbook D8).
 _ADDED = {"weight_decay": {"add": {"low": 1e-5, "high": 1e-2, "log": True}}}
 
@@ -125,7 +124,7 @@ def _change(study: Study) -> dict[str, Any]:
 def _stronger(study: Study) -> Iterator[tuple[str, dict[str, float]]]:
     for dimension in study.search_space.dimensions:
         domain = dimension.domain
-        if _REGULARIZER.fullmatch(dimension.name) and isinstance(domain, Float):
+        if fits(dimension.name, DECAY) and isinstance(domain, Float):
             yield dimension.path, {"high": domain.high * TIMES}
 
 

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from ..domain import LARGEST, Choice, Float, Int
 from ..space import Dimension
-
-# Names of shares, which end at 1.
-_SHARE = re.compile(
-    r"(\w+_)?(dropout|drop_?path|drop_?rate|momentum|betas?_?\d?|rho|smoothing|"
-    r"prob\w*|share|fraction|ratio|p)(_(rate|p|prob))?",
-    re.IGNORECASE,
-)
+from .design.names import AT_MOST_1, fits
 
 
 def widened(dimension: Dimension, upper: bool, share: float) -> dict[str, Any] | None:
@@ -59,7 +52,7 @@ def _linear(name: str, domain: Float | Int, upper: bool, share: float) -> float:
     reach = (domain.high - domain.low) * share
     if upper:
         bound = domain.high + reach
-        if _SHARE.fullmatch(name) and domain.high <= 1:
+        if fits(name, AT_MOST_1) and domain.high <= 1:
             bound = min(bound, (1 + domain.high) / 2)
     else:
         bound = domain.low - reach

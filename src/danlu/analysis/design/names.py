@@ -15,7 +15,7 @@ COMPLEMENT = rf"{COMPLEMENT_OF}\w+"
 MOMENTUM = r"(\w+_)?(momentum|beta_?[12])"
 EPSILON = r"(\w+_)?(eps|epsilon)"
 OPTIMIZER = rf"{RATE}|{COMPLEMENT}|(\w+_)?(momentum|betas?_?\d?|eps|epsilon)|rho"
-DECAY = r"(\w+_)?(weight_decay|wd|l1|l2|l1_reg|l2_reg|l2_penalty)"
+DECAY = r"(\w+_)?(weight_decay|wd|l1|l2|l[12]_(reg|penalty))"
 DROPOUT = r"(\w+_)?(dropout|drop_?path|drop_?rate|stochastic_depth)(_(rate|p|prob))?"
 STRENGTH = rf"{DECAY}|{DROPOUT}|(label_)?smoothing|mixup_alpha|cutmix_alpha"
 REGULARIZER = rf"{STRENGTH}|(\w+_)?(regulari[sz]\w+|augment\w*|mixup|cutmix)"
@@ -34,6 +34,11 @@ AMOUNT = (
     r"(train_|training_)?(data|dataset|subset|sample)_?(fraction|share|size|percent)"
 )
 SMOOTHING = r"(label_)?smoothing"
+WARMUP = r".*warm_?up.*"
+AT_MOST_1 = (
+    r"(\w+_)?(dropout|drop_?path|drop_?rate|momentum|betas?_?\d?|rho|smoothing|prob\w*|"
+    r"share|fraction|ratio|p)(_(rate|p|prob))?"
+)
 
 
 def varied_dimensions(study: Study) -> list[Dimension]:
