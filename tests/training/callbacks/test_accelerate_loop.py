@@ -51,12 +51,18 @@ def train(
     return torch.cat([own.detach().flatten() for own in model.parameters()]), run
 
 
-def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seedable", [False, True])
+def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(
+    seedable: bool, tmp_path: Path
+) -> None:
+    orders = accelerate.DataLoaderConfiguration(use_seedable_sampler=seedable)
     whole, parts = Kept(), Kept()
-    expected, _ = train(tmp_path / "whole", whole)
+    expected, _ = train(tmp_path / "whole", whole, dataloader_config=orders)
 
     for budget in (1, 3, None):
-        got, _ = train(tmp_path / "parts", parts, budget=budget)
+        got, _ = train(
+            tmp_path / "parts", parts, budget=budget, dataloader_config=orders
+        )
 
     assert torch.equal(expected, got)
     assert dict(whole.sent) == dict(parts.sent)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 from torch import nn
 
@@ -93,7 +93,8 @@ class AccelerateTrial:
         if len(plain) < len(metrics):
             lost = sorted(set(metrics) - set(plain))
             raise ValueError(f"metrics are single numbers, and {lost} are not")
-        note = {"step": step, "metrics": plain}
+        epochs = [loader.iteration for loader in self._counting()]
+        note = {"step": step, "metrics": plain, "epochs": epochs}
         self._shared.save(step, plain, lambda path: self._write(path, note))
         self._seed_orders(step)
         self._goes_on = self._shared.report(step, plain)
@@ -131,10 +132,18 @@ class AccelerateTrial:
             return 0
         note = json.loads((saved.path / NOTE).read_text("utf-8"))
         self._accelerator.load_state(str(saved.path))
+        # A sampler that is seeded by the epoch would begin with that of the first one.
+        for loader, epoch in zip(self._counting(), note["epochs"], strict=True):
+            loader.set_epoch(epoch)
         self._seed_orders(note["step"])
         # What was saved may not have been reported yet.
         self._goes_on = self._shared.report(note["step"], note["metrics"])
         return int(note["step"])
+
+    def _counting(self) -> list[Any]:
+        """The loaders that were prepared and count their epochs."""
+        loaders = self._accelerator._dataloaders
+        return [loader for loader in loaders if hasattr(loader, "iteration")]
 
     def _seed_orders(self, step: int) -> None:
         """Begins the orders of examples anew, for who goes on as for who comes back.
