@@ -11,7 +11,7 @@ from danlu.autopilot import Run, Tuned, story, tune
 from danlu.budget import Budget, Hours, Trainings, trained
 from danlu.client import LiveTrial
 from danlu.decide.decision import Ruling
-from danlu.domain import Domain, Float
+from danlu.domain import Domain, Float, Int
 from danlu.errors import StudyError, StudyHalted
 from danlu.executors import Inline
 from danlu.history import Metric
@@ -154,6 +154,29 @@ def test_the_baseline_is_confirmed_beside_the_best() -> None:
     assert found.decision.gain.low > 0.1
     kinds = [trial.kind for trial in found.rounds[-1].history.trials]
     assert kinds.count(Kind.CONFIRM) >= 6  # both, on three seeds each
+
+
+def test_the_baseline_is_confirmed_where_tuning_ends_early_too() -> None:
+    def noisy(trial: LiveTrial) -> None:
+        distance = float(trial.params["k"]) - 3  # type: ignore[arg-type]
+        trial.report(1, val_error=0.1 * distance**2 + 0.9 * math.sin(trial.seed))
+
+    own = Study("k", "Which k?", "val_error", {"k": Int(1, 4)}, 1, baseline={"k": 1})
+    with danlu.open(":memory:") as project:
+        found = tune(project, own, runner(project, noisy), Budget(30.0))
+    assert len(found.rounds) == 2
+    assert found.decision is not None
+    assert found.decision.baseline is not None
+
+
+def test_what_was_adopted_before_is_confirmed_within_the_budget() -> None:
+    with danlu.open(":memory:") as project:
+        before = replace(study(), name="before")
+        tune(project, before, runner(project), Budget(12.0))
+        found = tune(project, study(), runner(project), Budget(12.0))
+        assert found.decision is not None
+        assert found.decision.baseline is not None
+    assert found.spent == pytest.approx(12.0, abs=1.0)
 
 
 def test_a_winner_that_breaks_a_guard_of_the_study_is_not_adopted() -> None:

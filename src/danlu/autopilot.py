@@ -128,7 +128,7 @@ def tune(
     shares = _shares(left)
     for place, (share, explores) in enumerate(shares, start=1):
         is_last = place == len(shares)
-        baseline = study.baseline if is_last else None
+        baseline = None if explores else study.baseline
         stated = replace(study, scientific=(), baseline=baseline)
         quota = tuning.rest(rounds) if is_last else share * left.amount
         rounds.append(tuning.round(stated, rounds, quota, explores=explores))
@@ -207,7 +207,8 @@ class _Tuning:
         spent = sum(own.spent for own in rounds)
         kept = CONFIRM * self.budget.amount
         if self._is_counted:
-            kept = math.prod(self._confirmable_with(kept))
+            last = replace(self.study, name=f"{self.study.name}-{len(rounds) + 1}")
+            kept = math.prod(self._confirmable_with(kept, self._baselines(last)))
         return self.budget.amount - spent - kept
 
     def confirmed(self, rounds: Sequence[Round]) -> Decision:
@@ -286,24 +287,27 @@ class _Tuning:
         full = max(begun, key=lambda trial: trial.step)
         alone = replace(last.history, trials=(full,))
         cost = self.budget.unit.spent(alone) or 1.0
-        configurations, seeds = self._confirmable_with(left / cost)
-        return configurations - self._baselines, seeds
+        baselines = self._baselines(last.study)
+        configurations, seeds = self._confirmable_with(left / cost, baselines)
+        return configurations - baselines, seeds
 
-    def _confirmable_with(self, trainings: float) -> tuple[int, int]:
-        """How many configurations, the baseline among them, and on how many seeds."""
-        runs = max(2, math.floor(trainings + 0.5))
-        seeds = min(SEEDS, runs)
-        most = MOST_CONFIRMED + self._baselines
-        return max(1 + self._baselines, min(most, runs // seeds)), seeds
+    def _confirmable_with(self, trainings: float, baselines: int) -> tuple[int, int]:
+        """How many configurations, baselines among them, and on how many seeds."""
+        runs, fewest = math.floor(trainings + 0.5), 1 + baselines
+        seeds = min(SEEDS, max(2, runs // fewest))
+        return max(fewest, min(MOST_CONFIRMED + baselines, runs // seeds)), seeds
 
     @property
     def _is_counted(self) -> bool:
         """Whether it is known from the start how many trainings the budget holds."""
         return isinstance(self.budget.unit, Trainings)
 
-    @property
-    def _baselines(self) -> int:
-        return 0 if self.study.baseline is None else 1
+    def _baselines(self, study: Study) -> int:
+        """How many configurations are confirmed beside the best: what is to be beaten.
+
+        The study states it, or the project has adopted it before.
+        """
+        return 0 if self.project.to_beat(study) is None else 1
 
 
 def _is_settled(own: Round) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from . import outside
 from .analysis.base import Finding
 from .ask import Asker
-from .decide.decision import Decision, NextStudy, Ruling
+from .decide.decision import Baseline, Decision, NextStudy, Ruling
 from .decide.decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
@@ -272,6 +272,14 @@ class Project:
         found = propose(study, history, self.analyze(study), taken)
         return without_planned(found, studies)
 
+    def to_beat(self, study: Study | str) -> Baseline | None:
+        """What the study's candidates are compared with, None for nothing.
+
+        The baseline that it states, or what was adopted last from another study.
+        """
+        own = self.study(study) if isinstance(study, str) else study
+        return self._decisions.to_beat(own)
+
     def confirm(
         self,
         study: Study | str,
@@ -294,7 +302,7 @@ class Project:
 
         study, memory = self._found(study)
         memory.refresh()
-        baseline = self._decisions.to_beat(study)
+        baseline = self.to_beat(study)
         chosen = tuple(trials) or top
         return enqueued(memory, self._storage, baseline, chosen, seeds)
 
@@ -321,7 +329,7 @@ class Project:
         decision = decide(
             study,
             history,
-            self._decisions.to_beat(study),
+            self.to_beat(study),
             terms=terms or Terms(),
             earlier=self._decisions.about(study.name),
         )

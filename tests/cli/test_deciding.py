@@ -191,6 +191,16 @@ def test_a_person_may_rule_otherwise_and_says_why(
     assert danlu("baseline").code == 4
 
 
+def test_a_rejection_by_hand_says_what_still_holds(
+    danlu: Danlu, confirmed: Path
+) -> None:
+    danlu("decide", "--adopt", "--why", "simpler")
+
+    said = danlu("decide", "--reject", "--why", "too slow")
+
+    assert said.err.endswith("still holds: danlu baseline --rollback ends it\n")
+
+
 def test_an_adoption_is_taken_back(danlu: Danlu, confirmed: Path) -> None:
     danlu("decide")
 
@@ -215,7 +225,7 @@ def test_the_next_study_is_compared_with_what_was_adopted(
     said = danlu("confirm", "again", "--top", 1, "--seeds", 2)
     decision = danlu("decide", "again", "--json").json
 
-    assert "baseline adopted from bowl: x=" in ran.err
+    assert "baseline of study 'bowl', decision 1: x=" in ran.err
     assert "the baseline of study 'bowl', decision 1" in said.err
     assert decision["baseline"]["params"] == adopted
 

@@ -39,6 +39,14 @@ def test_tune_speaks_of_the_whole_budget_and_not_of_its_rounds(
     assert "few" not in said.err
 
 
+def test_hours_take_the_place_of_trials(danlu: Danlu, tmp_path: Path) -> None:
+    stated(tmp_path)
+    said = danlu("tune", "-p", "x=-2.0..0.5", "--min", "loss", "--hours", 1e-4, "-q",
+                 "--", "bash", "train.sh", "{x}")  # fmt: skip
+    assert said.code == 0
+    assert "hours" in said.out
+
+
 def test_tune_without_a_result_says_where_to_look(danlu: Danlu, tmp_path: Path) -> None:
     stated(tmp_path)
     (tmp_path / "train.sh").write_text("echo step=1 loss=nan\n", encoding="utf-8")

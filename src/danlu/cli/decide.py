@@ -63,10 +63,14 @@ def decide(
     with existing(place) as project:
         own = None if ruling is None else Ruling(ruling)
         decision = project.decide(project.study(study), terms, ruling=own, why=why)
+        held = project.baseline()
     if as_json:
         show_json("decide", decision_json(decision))
     else:
         show_decision(decision)
+    is_rejected = decision.ruling == "reject"
+    if is_rejected and held is not None and held.study == decision.study:
+        say(f"decision {held.number} still holds: danlu baseline --rollback ends it")
 
 
 @click.command()

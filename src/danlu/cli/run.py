@@ -142,13 +142,11 @@ def _rehearsed(file: StudyFile) -> None:
 
 def _say_baseline(project: Project, study: Study) -> None:
     """Says what `danlu confirm` will compare with, where the study does not."""
-    held = None if study.baseline is not None else project.baseline()
-    if held is None or held.params is None or held.study == study.name:
+    held = None if study.baseline is not None else project.to_beat(study)
+    if held is None:
         return
     shown = params_text(held.params, without=study.fixed)
-    say(
-        f"baseline adopted from {held.study}: {shown}; `danlu confirm` compares with it"
-    )
+    say(f"baseline of {held.origin}: {shown}; `danlu confirm` compares with it")
 
 
 def _close(watch: Callable[[Progress], None]) -> None:

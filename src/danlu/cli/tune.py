@@ -76,6 +76,8 @@ def tune(
     from .programs import check_words, executor_of, placed
     from .progress import watcher
 
+    if hours is not None:
+        options["trials"] = 1  # the hours are what counts
     file = stated(target, ctx.obj, options)
     check_words(file)
     program = placed(file.program, on, address, slurm)
