@@ -118,8 +118,7 @@ def _show(study: Study, findings: Sequence[Finding], *, show_all: bool) -> None:
             click.echo(f"\n{means}: {', '.join(checks)}")
     if len(shown) < len(findings):
         say(f"all in full: danlu analyze {quoted(study.name)} --all")
-    if any("change" in finding.evidence for finding in findings):
-        say(f"as studies: danlu next {quoted(study.name)}")
+    say(f"what to run next: danlu next {quoted(study.name)}")
 
 
 def _wrapped(text: str) -> list[str]:
