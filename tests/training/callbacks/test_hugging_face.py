@@ -37,6 +37,7 @@ def train(
     metric: str = "eval_loss",
     resume: bool = True,
     watch: bool = False,
+    beside: Any = (),
     **settings: Any,
 ) -> tuple[Any, Tensor, Any]:
     """The trainer, all weights of the model that it trained, and the callback."""
@@ -67,7 +68,7 @@ def train(
         ),
         train_dataset=EXAMPLES,
         eval_dataset=EXAMPLES[:32],
-        callbacks=[callback],
+        callbacks=[callback, *beside],
     )
     trainer.train(resume_from_checkpoint=callback.checkpoint if resume else None)
     weights = [own.detach().flatten() for own in model.parameters()]
@@ -189,6 +190,29 @@ def test_a_checkpoint_that_was_not_given_to_the_trainer_is_an_error(
 
     with pytest.raises(ValueError, match="resume_from_checkpoint=callback"):
         train(tmp_path, Kept(), resume=False)
+
+
+@pytest.mark.slow
+def test_a_training_that_ended_early_stays_ended(tmp_path: Path) -> None:
+    channel = Kept()
+
+    for _ in range(2):
+        patience = transformers.EarlyStoppingCallback(1, early_stopping_threshold=10.0)
+        train(tmp_path, channel, beside=[patience], metric_for_best_model="eval_loss")
+
+    assert [1, 2, 2] == channel.steps
+
+
+@pytest.mark.slow
+def test_a_training_that_was_done_goes_on_where_it_is_made_longer(
+    tmp_path: Path,
+) -> None:
+    channel = Kept()
+
+    for epochs in (1, 2):
+        train(tmp_path, channel, num_train_epochs=epochs)
+
+    assert [1, 1, 2] == channel.steps
 
 
 @pytest.mark.slow

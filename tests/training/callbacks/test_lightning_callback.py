@@ -75,6 +75,7 @@ def fit(
     watch: bool = False,
     unit: Any = "epoch",
     workers: int = 0,
+    beside: Any = (),
     **settings: Any,
 ) -> tuple[Any, Tensor, Any]:
     """The trainer, all numbers of the model that it trained, and the callback."""
@@ -84,7 +85,7 @@ def fit(
         callback.watch()
     trainer = lightning.Trainer(
         **{"max_epochs": 4, **settings},
-        callbacks=[callback],
+        callbacks=[callback, *beside],
         accelerator="cpu",
         logger=False,
         enable_progress_bar=False,
@@ -231,6 +232,29 @@ def test_a_trial_run_of_the_program_leaves_no_checkpoint(tmp_path: Path) -> None
 
     assert [1] == channel.steps
     assert [] == list(tmp_path.glob("checkpoint/*"))
+
+
+def test_a_training_that_ended_early_stays_ended(tmp_path: Path) -> None:
+    channel = Kept()
+
+    for _ in range(2):
+        patience = lightning.pytorch.callbacks.EarlyStopping(
+            "val_loss", min_delta=10.0, patience=1
+        )
+        fit(tmp_path, channel, beside=[patience])
+
+    assert [1, 2, 2] == channel.steps
+
+
+def test_a_training_that_was_done_goes_on_where_it_is_made_longer(
+    tmp_path: Path,
+) -> None:
+    channel = Kept()
+
+    for epochs in (1, 2):
+        fit(tmp_path, channel, max_epochs=epochs)
+
+    assert [1, 1, 2] == channel.steps
 
 
 def test_a_layer_that_no_gradient_reaches_is_found(

@@ -98,6 +98,8 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
             )
         self._settled = state.global_step
         self._report(control, note["step"], note["metrics"])
+        if note["ended"]:
+            self._ended = control.should_training_stop = True
 
     def on_evaluate(
         self,
@@ -136,7 +138,14 @@ class HuggingFaceCallback(TrainerCallback):  # type: ignore[misc]
         self._due = None
         self._settled = state.global_step
         saved = Path(args.output_dir, f"checkpoint-{state.global_step}")
-        note = {"step": step, "metrics": metrics, "global_step": state.global_step}
+        # By another callback, such as EarlyStoppingCallback.
+        ended = control.should_training_stop and state.global_step < state.max_steps
+        note = {
+            "step": step,
+            "metrics": metrics,
+            "global_step": state.global_step,
+            "ended": ended,
+        }
         self._shared.wait()  # until all have written their part
         self._shared.save_by_first(step, metrics, partial(_take_over, saved, note))
         if args.save_strategy == "no" and self._shared.rank == 0:

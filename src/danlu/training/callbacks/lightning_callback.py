@@ -58,6 +58,7 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         self._epoch = 0  # the one to come, or the one that it is in
         self._validated = -1  # the epoch that was validated last
         self._metrics: dict[str, float] = {}
+        self._ended = False  # by another callback, such as EarlyStopping
         self._watches = False
         self._watched: Watched | None = None
 
@@ -103,7 +104,7 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         else:
             _skip_batches(trainer)
             self._seed("step", self._step)
-        self._end_unless(trainer, self._report())
+        self._end_unless(trainer, self._report() and not self._ended)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Where epochs count, first the checkpoint, then the report."""
@@ -150,17 +151,23 @@ class LightningCallback(Checkpoint):  # type: ignore[misc]
         tell(self.findings())
 
     def state_dict(self) -> dict[str, Any]:
-        """What was reported last, and the epoch."""
-        return {"step": self._step, "epoch": self._epoch, "metrics": self._metrics}
+        """What was reported last, the epoch, and whether the training ended."""
+        return {
+            "step": self._step,
+            "epoch": self._epoch,
+            "metrics": self._metrics,
+            "ended": self._ended,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over what was reported last, and the epoch."""
+        """Takes over what `state_dict` gave."""
         self._step, self._epoch = state_dict["step"], state_dict["epoch"]
-        self._metrics = state_dict["metrics"]
+        self._metrics, self._ended = state_dict["metrics"], state_dict["ended"]
 
     def _settle(self, trainer: Trainer, step: int, metrics: dict[str, float]) -> None:
         """First the checkpoint, then the report."""
         self._step, self._metrics = step, metrics
+        self._ended = trainer.should_stop and trainer.fit_loop._can_stop_early
         if not trainer.fast_dev_run:  # or the next training would go on from there
             write = partial(trainer.save_checkpoint, weights_only=False)
             self._shared.save(step, metrics, write)
