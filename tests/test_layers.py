@@ -25,6 +25,8 @@ LAYERS = {
     "constraint": 0,
     "guard": 0,
     "transfer": 0,
+    "analysis.sentence": 0,
+    "analysis.names": 0,
     "ledger": 1,
     "history": 1,
     "decide.decision": 1,
@@ -55,7 +57,6 @@ LAYERS = {
     "analysis.groups": 2,
     "analysis.held": 2,
     "analysis.schedule": 2,
-    "analysis.sentence": 2,
     "schedulers.rungs": 1,  # what is common to those that promote from rung to rung
     "schedulers.population": 1,  # the same for those that train in generations
     "schedulers.explore": 1,

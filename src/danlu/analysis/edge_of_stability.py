@@ -16,8 +16,8 @@ from ..study import Study
 from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded
-from .design.names import RATE, WARMUP, fits
 from .edges import LEAST_TOP, TOP_SHARE
+from .names import RATE, WARMUP, fits
 from .splits import Side, region_of
 from .surface import edge_slope
 

@@ -12,8 +12,8 @@ from ..history import History
 from ..study import Study
 from .base import Finding, Level
 from .curve_classes import ALPHA, Rise, overfits, rise
-from .design.names import DECAY, fits
 from .looked import Flags, Looked, look
+from .names import DECAY, fits
 
 CHECK = "overfitting"
 TIMES = 10.0  # by which a regularizer's upper bound moves: one decade

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..domain import LARGEST, Choice, Float, Int
 from ..space import Dimension
-from .design.names import AT_MOST_1, fits
+from .names import AT_MOST_1, fits
 
 
 def widened(dimension: Dimension, upper: bool, share: float) -> dict[str, Any] | None:

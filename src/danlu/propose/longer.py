@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ..analysis.design.names import (
+from ..analysis.names import (
     ARCHITECTURE,
     BATCH,
     DECAY,

@@ -8,8 +8,9 @@ from ...domain import Float
 from ...space import SearchSpace
 from ...study import TRIALS_PER_ARM, Study
 from ..base import Finding, Level
+from ..names import COMPLEMENT_OF, EPSILON, fits
 from ..sentence import listed, subject
-from .names import COMPLEMENT_OF, EPSILON, fits, is_single, varied_dimensions
+from .dimensions import is_single, varied_dimensions
 
 TRIALS_PER_DIMENSION = 10  # playbook D6: "about 10 per dimension and arm"
 # Trials from which each of Adam's is worth searching (playbook D7). "Substantially more

@@ -7,17 +7,9 @@ from collections.abc import Iterable
 from ...domain import Choice, Value
 from ...study import Study
 from ..base import Finding, Level
+from ..names import AMOUNT, BATCH, LENGTH, SCHEDULE, TO_THE_END, fits
 from ..sentence import listed
-from .names import (
-    AMOUNT,
-    BATCH,
-    LENGTH,
-    SCHEDULE,
-    TO_THE_END,
-    fits,
-    paths_of,
-    varied_dimensions,
-)
+from .dimensions import paths_of, varied_dimensions
 
 _UNCUT = ("full", "scheduled", "pbt", "pb2")  # schedulers that end no trial early
 

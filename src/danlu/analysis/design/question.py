@@ -8,8 +8,9 @@ from ...domain import Choice
 from ...study import Study
 from ..base import Finding, Level
 from ..bias import is_adaptive
+from ..names import SCHEDULE, fits
 from ..sentence import listed, subject
-from .names import SCHEDULE, fits, scientific_dimensions, varied_dimensions
+from .dimensions import scientific_dimensions, varied_dimensions
 
 _SENTENCE_END = re.compile(r"[.?!]+[\"')]*(?=\s+[A-Z])")
 _CONSTANT = ("constant", "none", "off", "fixed")  # what a schedule is compared with

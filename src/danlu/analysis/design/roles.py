@@ -9,8 +9,7 @@ from ...domain import Choice
 from ...space import Dimension
 from ...study import Study
 from ..base import Finding, Level
-from ..sentence import listed, short, subject
-from .names import (
+from ..names import (
     ARCHITECTURE,
     BATCH,
     CHOOSER,
@@ -19,11 +18,9 @@ from .names import (
     REGULARIZER,
     STRENGTH,
     fits,
-    is_single,
-    paths_of,
-    scientific_dimensions,
-    varied_dimensions,
 )
+from ..sentence import listed, short, subject
+from .dimensions import is_single, paths_of, scientific_dimensions, varied_dimensions
 
 
 def scientific_optimizer(study: Study) -> Finding | None:

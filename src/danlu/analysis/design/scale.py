@@ -8,17 +8,9 @@ from typing import Any
 from ...domain import Choice, Float, Int
 from ...study import Study
 from ..base import Finding, Level
+from ..names import COMPLEMENT, DECAY, DROPOUT, MOMENTUM, RATE, SMOOTHING, fits
 from ..sentence import listed, subject
-from .names import (
-    COMPLEMENT,
-    DECAY,
-    DROPOUT,
-    MOMENTUM,
-    RATE,
-    SMOOTHING,
-    fits,
-    varied_dimensions,
-)
+from .dimensions import varied_dimensions
 
 DECADE = 10.0  # a multiplicative hyperparameter over more than this wants a log scale
 _LARGEST = 0.95  # of a share: beyond, one value in 20 is left

@@ -1,13 +1,8 @@
-"""Hyperparameters recognized by their names, and picked from a study by their roles."""
+"""What a hyperparameter is, told by its name in whatever spelling."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-from ...domain import Choice, Domain
-from ...space import Dimension
-from ...study import Study
 
 RATE = r"(\w+_)?(lr|learning_rate)(_(init|max|peak|base))?"
 COMPLEMENT_OF = r"(one|1)_minus_"
@@ -41,30 +36,12 @@ AT_MOST_1 = (
 )
 
 
-def varied_dimensions(study: Study) -> list[Dimension]:
-    """The dimensions that have more than one value."""
-    return [d for d in study.search_space.dimensions if not is_single(d.domain)]
-
-
-def scientific_dimensions(study: Study) -> list[Dimension]:
-    """The dimensions whose effect the study is about."""
-    return [d for d in varied_dimensions(study) if study.role(d.path) == "scientific"]
-
-
-def paths_of(dimensions: Sequence[Dimension], *patterns: str) -> list[str]:
-    """The paths of the dimensions whose names fit one of `patterns`."""
-    return [d.path for d in dimensions if fits(d.name, *patterns)]
-
-
 def fits(name: str, *patterns: str) -> bool:
-    """Whether a hyperparameter's name, in whatever spelling, fits one of `patterns`."""
+    """Whether a hyperparameter's name, in whatever spelling, fits one of `patterns`.
+
+    >>> [fits(name, DROPOUT) for name in ("dropRate", "drop-path", "drop")]
+    [True, True, False]
+    """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     plain_name = re.sub(r"\W+", "_", spaced).lower().strip("_")
     return any(re.fullmatch(pattern, plain_name) for pattern in patterns)
-
-
-def is_single(domain: Domain) -> bool:
-    """Whether a domain has one value alone."""
-    if isinstance(domain, Choice):
-        return len(domain.options) == 1
-    return domain.low == domain.high
