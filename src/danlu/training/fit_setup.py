@@ -15,6 +15,7 @@ from .freezing import freeze
 from .groups import layer_groups, uncovered
 from .initialization import initialize_he, initialize_xavier
 from .optimizers import build_optimizer
+from .processes import ranks
 from .subsets import stratified_subset
 from .unwrapping import unwrapped
 
@@ -26,6 +27,18 @@ _INITIALIZATIONS: Mapping[str, Callable[[nn.Module], object]] = {
     "he": initialize_he,
     "xavier": initialize_xavier,
 }
+
+
+def check_alone() -> None:
+    """Raises a RuntimeError where several processes train together.
+
+    >>> check_alone()
+    """
+    if ranks() > 1:
+        raise RuntimeError(
+            f"fit trains in one process, and here are {ranks()}: start it without a "
+            "launcher, or take Lightning, Accelerate or a loop of your own"
+        )
 
 
 def check_labeled(name: str, examples: Labeled, *, least: int) -> None:

@@ -36,6 +36,7 @@ from .fit_settings import FitSettings, tracks_of
 from .fit_setup import (
     Labeled,
     Params,
+    check_alone,
     check_labeled,
     classes_in,
     optimizer_of,
@@ -121,7 +122,9 @@ def fit(
     Raises:
         ValueError: a param is impossible, a name looks misspelled, or the examples are
             not inputs with the number of a class each.
+        RuntimeError: several processes train together.
     """
+    check_alone()
     settings = FitSettings.of(trial.params)
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):  # the caller's random state stays

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
+from danlu.training import fit
 from danlu.training.callbacks import SharedTrial
 from tests.training.callbacks.trials import Kept, trial_in
 
@@ -98,6 +99,17 @@ def _save_where_the_name_is_no_unicode(rank: int, folder: Path) -> str:
     return ascii(told[0].removeprefix(str(folder))[:3])
 
 
+def _fit(rank: int, folder: Path) -> None:
+    inputs, labels = torch.ones(4, 2), torch.zeros(4, dtype=torch.long)
+    trial = trial_in(folder, Kept())
+    fit(
+        trial,
+        lambda _: torch.nn.Linear(2, 2),
+        train=(inputs, labels),
+        val=(inputs, labels),
+    )
+
+
 def _all(rank: int, folder: Path) -> list[Any]:
     """One meeting of the processes for all claims: to start them takes the time."""
     said: list[Any] = []
@@ -108,6 +120,7 @@ def _all(rank: int, folder: Path) -> list[Any]:
         _save_where_there_is_no_place,
         _save_under_another_name,
         _save_where_the_name_is_no_unicode,
+        _fit,
     ):
         own = folder / work.__name__
         own.mkdir(exist_ok=True)
@@ -153,3 +166,8 @@ def test_nothing_is_saved_that_cannot_be_reported(said: Any) -> None:
 
 def test_a_path_need_not_be_unicode(said: Any) -> None:
     assert r"'/\udcff/'" == said[0][5] == said[1][5]
+
+
+def test_fit_is_for_one_process(said: Any) -> None:
+    assert "RuntimeError: fit trains in one process, and here are 2" in said[0][6]
+    assert said[0][6] == said[1][6]
