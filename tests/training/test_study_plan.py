@@ -10,7 +10,7 @@ from danlu.training.program import Program
 from danlu.training.rate_range import RateRange
 from danlu.training.steps import Steps
 from danlu.training.study_plan import study_plan
-from danlu.training.trial_runs import Stability, TrialRun, stability
+from danlu.training.trial_runs import Stability, TrialRun, noise, stability
 from tests.training.planted_bugs import healthy, language
 
 torch.set_num_threads(1)
@@ -151,3 +151,11 @@ def test_seeds_differ_a_little() -> None:
 def test_noise_needs_two_seeds() -> None:
     with pytest.raises(ValueError, match="2 seeds"):
         healthy().noise(3e-3, seeds=1)
+
+
+def test_seeds_that_diverge_have_no_noise() -> None:
+    ones = torch.ones(8, 1)
+    steep = replace(parabola(), val=(ones, ones))
+
+    with pytest.raises(ValueError, match="ask at a smaller rate"):
+        noise(steep, 100.0, steps=60, seeds=2)

@@ -134,7 +134,8 @@ def noise(program: Program, rate: float, *, steps: int, seeds: int) -> Noise:
     """How much the validation loss differs between seeds, at one rate.
 
     Raises:
-        ValueError: fewer than two seeds, or the program has no validation examples.
+        ValueError: fewer than two seeds, the program has no validation examples, or a
+            seed diverges.
     """
     if seeds < 2 or program.val is None:
         raise ValueError(
@@ -143,6 +144,11 @@ def noise(program: Program, rate: float, *, steps: int, seeds: int) -> Noise:
         )
     runs = [trial_run(program, rate, steps=steps, seed=seed) for seed in range(seeds)]
     losses = [run.val for run in runs if run.val is not None]
+    if not all(map(math.isfinite, losses)):
+        raise ValueError(
+            f"at a rate of {rate:g} the validation losses of {seeds} seeds end at "
+            f"{losses}: ask at a smaller rate"
+        )
     return Noise(statistics.fmean(losses), statistics.stdev(losses), len(losses))
 
 
