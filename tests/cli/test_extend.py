@@ -31,7 +31,7 @@ def test_extend_run_runs_it_and_its_baseline(danlu: Danlu, bowl: Path) -> None:
     danlu(*SHORT)
     said = danlu("extend", "--steps", "2x", "--run", "-q")
     assert said.code == 0
-    assert said.out.startswith("bowl-2: 3/3 trials, 4 completed")
+    assert said.out.startswith("bowl-2: 3/3 trials, 3 completed, besides 1 baseline")
 
 
 def test_extend_write_writes_a_study_file(danlu: Danlu, bowl: Path) -> None:

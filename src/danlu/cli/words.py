@@ -89,10 +89,16 @@ def params_text(params: Mapping[str, Any], without: Iterable[str] = ()) -> str:
 
 
 def counts_text(trials: Sequence[Trial]) -> str:
-    """How many trials are in which state, for instance `7 completed, 2 running`."""
-    counts = Counter(trial.state for trial in trials)
+    """How many search trials are in which state, and how many others there are.
+
+    For instance `7 completed, 2 running, besides 1 baseline`.
+    """
+    counts = Counter(own.state for own in trials if own.kind is Kind.SEARCH)
+    others = Counter(own.kind for own in trials if own.kind is not Kind.SEARCH)
     shown = [f"{counts[state]} {state}" for state in STATES if counts[state]]
-    return ", ".join(shown) or "no trial yet"
+    beside = " and ".join(f"{count} {kind}" for kind, count in others.items())
+    said = ", ".join(shown) or "no trial yet"
+    return f"{said}, besides {beside}" if beside else said
 
 
 def best_text(study: Study, history: History) -> str:
