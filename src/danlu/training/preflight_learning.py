@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ FEW = 8  # examples to learn by heart
 FACTORS = (1.0, 10.0, 0.1)  # of the rate that was given, which may be a bad one
 STEPS = 150  # for each rate, at most
 BY_HEART = 0.9  # of the labels right, or of the loss gone
-MORE_STEPS = 300  # on the training set
+# Updates on the training set after which it is looked at. The training ends where it
+# has learned and nothing speaks against it; that is mostly at the first look.
+LOOKS = (75, 150, 300)
+LEARNED = 0.5  # of the first loss is left: then a fault would have shown
+RECENT = 10  # updates whose losses say what is left
 HELD = 200  # held-out examples
 CERTAIN = 3.0  # standard errors: one false alarm in 700 healthy programs
 GAP = 2.0
@@ -32,14 +37,35 @@ def about_learning(probe: Program) -> Iterator[Finding]:
     if factor is None:
         return
     model, optimizer = _begun(probe, factor)
-    for batch in islice(probe.batches(), MORE_STEPS):
-        loss = probe.update(model, optimizer, batch)
-        if not math.isfinite(loss):
-            says = f"The loss became {loss} during training at the rate that was given."
-            yield Finding("learning", "warning", says, "Use a smaller rate.")
-            return
-    yield from _mode_gap(probe, model)
-    yield from _holds(probe, model)
+    batches = probe.batches()
+    losses: list[float] = []
+    found: list[Finding] = []
+    for look in LOOKS:
+        for batch in islice(batches, look - len(losses)):
+            losses.append(probe.update(model, optimizer, batch))
+            if not math.isfinite(losses[-1]):
+                yield _diverged(losses[-1])
+                return
+        if look < LOOKS[-1] and not _has_learned(losses):
+            continue
+        found = [*_mode_gap(probe, model), *_holds(probe, model, look)]
+        if all(own.level != "warning" for own in found):
+            break
+        model.train()
+    yield from found
+
+
+def _diverged(loss: float) -> Finding:
+    return Finding(
+        "learning",
+        "warning",
+        f"The loss became {loss} during training at the rate that was given.",
+        "Use a smaller rate.",
+    )
+
+
+def _has_learned(losses: Sequence[float]) -> bool:
+    return losses[0] > 0 and fmean(losses[-RECENT:]) <= LEARNED * losses[0]
 
 
 def _by_heart(probe: Program) -> Generator[Finding, None, float | None]:
@@ -125,7 +151,7 @@ def _mode_gap(probe: Program, model: nn.Module) -> Iterator[Finding]:
         )
 
 
-def _holds(probe: Program, model: nn.Module) -> Iterator[Finding]:
+def _holds(probe: Program, model: nn.Module, steps: int) -> Iterator[Finding]:
     """Held-out inputs have to fit their own labels better than others' labels.
 
     By the signs of the differences: the losses of networks that are sure of themselves
@@ -143,7 +169,7 @@ def _holds(probe: Program, model: nn.Module) -> Iterator[Finding]:
         yield Finding(
             "learning",
             "warning",
-            f"After {MORE_STEPS} updates, {better} of {count} validation inputs fit "
+            f"After {steps} updates, {better} of {count} validation inputs fit "
             "their own labels better than another's: no more than by chance.",
             "Are labels in the order of their inputs, in training and validation?",
             {"better": better, "of": count, "standard_errors": score},
