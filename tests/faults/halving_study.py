@@ -25,15 +25,17 @@ STUDY = danlu.Study(
 
 
 def train(trial: LiveTrial) -> None:
-    """Goes on from the step in its checkpoint, which is written before each report."""
+    """Goes on from the step in its checkpoint, which is written after each report."""
     saved = trial.folder / "step"
-    first = int(saved.read_text() or 0) if saved.exists() else 0
+    first = int(saved.read_text()) if saved.exists() else 0
     for step in range(first + 1, (trial.budget or 9) + 1):
         time.sleep(0.05)
         x = trial.params["x"]
         assert isinstance(x, float)
         goes_on = trial.report(step, loss=(x - 0.3) ** 2 + 1 / step)
-        saved.write_text(str(step))
+        new = saved.with_suffix(".new")
+        new.write_text(str(step))
+        new.replace(saved)  # a process that is killed leaves the old one or the new
         if not goes_on:
             return
 
