@@ -19,6 +19,7 @@ from . import samplers, schedulers
 from .history import History
 from .samplers.base import Sampler, Suggestion
 from .schedulers.base import Resume, Scheduler, Start, Verdict
+from .sentence import plural
 from .trial import State, Trial
 
 # With two rungs a trial would be judged once, after a third of its training: at most
@@ -118,16 +119,12 @@ class AutoScheduler(Scheduler):
 def _facts(history: History) -> str:
     """What the choice rests on: `9 dimensions, 60 trials, 2 at a time`."""
     dimensions = history.space.dimensions
-    facts = [_counted(len(dimensions), "dimension")]
+    facts = [plural(len(dimensions), "dimension")]
     conditional = sum(dimension.parent is not None for dimension in dimensions)
     if conditional:
         facts.append(f"{conditional} of them conditional")
     running = sum(trial.state is State.RUNNING for trial in history.trials)
-    facts.append(_counted(len(history.trials) - running, "trial"))
+    facts.append(plural(len(history.trials) - running, "trial"))
     if running:
         facts.append(f"{running + 1} at a time")
     return ", ".join(facts)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from danlu.analysis.sentence import plural
 from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.report.words import domain_text, duration, number, numbers_text
+from danlu.sentence import plural
 
 
 @pytest.mark.parametrize(

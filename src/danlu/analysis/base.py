@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .sentence import plural
+from ..sentence import plural
 
 
 class Level(StrEnum):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..domain import Choice, Value
 from ..history import History
+from ..sentence import short
 from ..space import Params
 from ..study import Study
 from .base import Finding, Level, too_few
@@ -17,7 +18,6 @@ from .bias import is_adaptive
 from .bounded import bounded
 from .edges import LEAST_TRIALS, Edge, Sample, edges
 from .held import holding
-from .sentence import short
 from .widen import widened
 
 CROWDED, FALLING = 0.01, 0.04  # error rates of the two tests, over all edges of a study

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..history import History
+from ..sentence import plural
 from ..study import Study
 from .agreement import LEAST_TRIALS, Agreement, agreements
 from .base import Finding, Level
-from .sentence import plural
 
 CHECK = "budget-agreement"
 WEAK = 0.4  # tau at which 70 % of pairs are in order: of ten cut, three are mistakes

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..domain import Choice, Value
 from ..history import History
+from ..sentence import brief, listed, plural
 from ..space import Array, Dimension
 from ..study import Study
 from ..trial import Trial
@@ -19,7 +20,6 @@ from .bias import is_adaptive
 from .bounded import bounded
 from .effects import Shares, Total, dependents, filling, stretches, totals
 from .forest import Tree, forest
-from .sentence import brief, listed, plural
 from .terms import Model, model
 
 LEAST_TRIALS, TRIALS_PER_DIMENSION = 20, 5

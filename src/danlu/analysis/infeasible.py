@@ -9,12 +9,12 @@ import numpy as np
 
 from ..domain import Choice
 from ..history import History
+from ..sentence import plural
 from ..study import Study
 from ..trial import State, Trial
 from .base import Finding, Level
 from .bias import is_adaptive
 from .groups import groups
-from .sentence import plural
 from .splits import Region, region_of
 
 LEAST_TRIALS = 10  # with five of ten infeasible, a region can be significant
@@ -69,7 +69,7 @@ def _found(
 ) -> Finding:
     points, losses = table
     if len(losses) < LEAST_TRIALS:
-        return _unknown(len(losses), own)
+        return _too_few(len(losses), own)
     if not own:
         return Finding(
             "infeasible",
@@ -84,7 +84,7 @@ def _found(
     return _gathered(study, region, own, len(losses))
 
 
-def _unknown(count: int, own: Sequence[Trial]) -> Finding:
+def _too_few(count: int, own: Sequence[Trial]) -> Finding:
     missing = LEAST_TRIALS - count
     if len(own) == count >= LEAST_TO_DOUBT:
         return Finding(

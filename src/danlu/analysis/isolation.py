@@ -11,6 +11,7 @@ import numpy as np
 
 from ..domain import Choice
 from ..history import History
+from ..sentence import brief, listed
 from ..space import Array, Dimension, Params
 from ..study import Study
 from .base import Finding, Level
@@ -19,7 +20,6 @@ from .bounded import bounded
 from .compared import band, holm, p_of_lead
 from .held import holding
 from .repeats import trial_noise
-from .sentence import brief, listed
 
 LEAST_TRIALS = 4  # of an arm with a value: rule D5
 MOST_VALUES = 8  # of a whole number or choice, before they are put into buckets

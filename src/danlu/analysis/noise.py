@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..history import History
+from ..sentence import plural
 from ..study import Study
 from .base import Finding, Level
 from .bounded import bounded
 from .luck import best_of
 from .repeats import Noise, trial_noise
-from .sentence import plural
 
 LEAST_DF = 4  # the sd is then known within a factor of 2.4, with 90 % confidence
 LEAST_TRIALS = 8  # with fewer, their quartiles say nothing

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..history import History
+from ..sentence import plural
 from ..study import Study
 from .base import Finding, Level
 from .curve_classes import rises, unstable
 from .looked import Flags, Looked, look
-from .sentence import plural
 
 CHECK = "training-rises"
 SHARE = 0.1  # of the trials, from which on it is not an odd one

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..domain import Choice, Domain, Float, Int
+from ..sentence import plural
 from .stated import WithProgram, stated, study_options
-from .words import plural, say, table
+from .words import say, table
 
 if TYPE_CHECKING:
     from ..study import Study

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from ..sentence import plural
 from .options import PROJECT, STUDY
 from .place import existing
-from .words import plural, say, size
+from .words import say, size
 
 
 @click.command()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from .options import PLAIN, PROJECT, QUIET, STUDY
 from .place import existing, launch_path
 from .stated import WithProgram
-from .words import plural, progress_counts, quoted, say
+from .words import progress_counts, quoted, say
 
 if TYPE_CHECKING:
     from ..project import Project

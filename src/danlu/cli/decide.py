@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from .exits import NO_RESULT
 from .options import JSON, PROJECT, STUDY
 from .place import existing
-from .words import number, params_text, plural, quoted, say, show_json
+from .words import number, params_text, quoted, say, show_json
 
 if TYPE_CHECKING:
     from ..decide.decision import Decision, Runs

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from .options import PROJECT, STUDY
 from .place import existing
-from .words import plural, say
+from .words import say
 
 if TYPE_CHECKING:
     from ..history import History

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from .next import run_planned, write_planned
 from .options import JSON, PLAIN, PROJECT, QUIET, STUDY
 from .place import existing
 from .stated import WithProgram
-from .words import plural, quoted, say, show_json, table
+from .words import quoted, say, show_json, table
 
 if TYPE_CHECKING:
     from ..propose.extend import Extension

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from .options import JSON, PLAIN, PROJECT, QUIET, STUDY
 from .place import existing, launch_path
 from .stated import WithProgram
-from .words import plural, quoted, say, show_json
+from .words import quoted, say, show_json
 
 if TYPE_CHECKING:
     from ..loop import Progress

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..sentence import plural
 from ..studyfile.quantities import duration_text
 from ..trial import State, Trial
 from .curves import BestAtStep, compared
@@ -19,7 +20,6 @@ from .words import (
     cut,
     number,
     params_text,
-    plural,
     progress_counts,
     say,
     screen_width,

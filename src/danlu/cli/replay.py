@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..sentence import plural
 from .options import JSON, PROJECT, STUDY
 from .place import existing
-from .words import number, plural, say, show_json, table
+from .words import number, say, show_json, table
 
 if TYPE_CHECKING:
     from ..replay import Replay

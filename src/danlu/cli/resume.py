@@ -7,11 +7,12 @@ import dataclasses
 import click
 
 from ..errors import StudyError
+from ..sentence import plural
 from ..trial import State
 from .options import ADDRESS, ON, PLAIN, PROJECT, QUIET, SLURM, STUDY
 from .place import existing, launch_path
 from .run import run_to_end
-from .words import plural, say
+from .words import say
 
 
 @click.command()

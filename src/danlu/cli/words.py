@@ -64,15 +64,6 @@ def size(size_bytes: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def plural(count: int, word: str) -> str:
-    """A count and its word.
-
-    >>> plural(1, "trial"), plural(2, "trial")
-    ('1 trial', '2 trials')
-    """
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def params_text(params: Mapping[str, Any], without: Iterable[str] = ()) -> str:
     """Params in one line.
 

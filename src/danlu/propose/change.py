@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from ..analysis.sentence import listed, short
 from ..codec import domain_from_json
 from ..domain import Choice, Domain, Float, Int, Value, same
 from ..errors import SpaceError, StudyError, did_you_mean
+from ..sentence import listed, short
 from ..space import SearchSpace, path_of
 from ..study import Study
 

@@ -26,8 +26,8 @@ from ..analysis.names import (
     SCHEDULE,
     fits,
 )
-from ..analysis.sentence import short
 from ..domain import Choice, Domain, Value
+from ..sentence import short
 from ..space import Dimension, Params
 from .narrow import around
 

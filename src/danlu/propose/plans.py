@@ -9,11 +9,11 @@ from typing import Any
 
 from ..analysis.base import Finding, Level
 from ..analysis.design.scale import practice
-from ..analysis.sentence import listed
 from ..ask import sampler_of
 from ..auto import Auto
 from ..domain import Choice, Domain
 from ..history import History
+from ..sentence import listed
 from ..space import Dimension
 from ..study import Study
 from .narrow import LEAST_TRIALS, narrowed

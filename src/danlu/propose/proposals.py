@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from ..analysis.base import Finding
 from ..analysis.noise import LEAST_DF
 from ..analysis.repeats import trial_noise
-from ..analysis.sentence import listed
 from ..decide.weigh import best_params
 from ..domain import Choice
 from ..history import History, Metric
+from ..sentence import listed
 from ..study import Study
 from ..trial import Kind, Trial
 from .plans import Aim, Plan, expected, plans, reason_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ..analysis.sentence import plural
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Float, Int
+from ..sentence import plural
 from ..trial import Curve, State
 from . import svg
 from .curves import Panel

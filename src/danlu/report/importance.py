@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from ..analysis.bias import is_adaptive
 from ..analysis.importance import Importance, Importances, Interaction
-from ..analysis.sentence import plural
 from ..analysis.summary import Summary
+from ..sentence import plural
 from . import svg
 from .words import number
 

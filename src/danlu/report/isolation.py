@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from ..analysis.base import Finding
 from ..analysis.isolation import Isolated, Isolation
-from ..analysis.sentence import plural
 from ..analysis.summary import Summary
+from ..sentence import plural
 from . import svg
 from .words import PARAM_DIGITS, finding_text, number, value_text
 

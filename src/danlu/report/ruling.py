@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..analysis.sentence import plural
 from ..decide.decision import Decision, Guard, Runs
+from ..sentence import plural
 from .words import number, params_text
 
 

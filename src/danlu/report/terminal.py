@@ -10,9 +10,9 @@ from functools import partial
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from ..analysis.base import Finding, Level
-from ..analysis.sentence import plural
 from ..analysis.summary import Axis, Row, Summary
 from ..domain import Choice, Int
+from ..sentence import plural
 from ..trial import Curve, State
 from . import importance, isolation, ruling, words
 from .schedule import changing, schedule_rows

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from ..analysis.agreement import Agreement
 from ..analysis.base import Finding, Level
 from ..analysis.groups import Group
-from ..analysis.sentence import plural
 from ..analysis.summary import Arm, Axis, Row, Summary
 from ..domain import LARGEST, Choice, Domain, Int, Value
+from ..sentence import plural
 from ..trial import Kind, State
 
 DIGITS, PARAM_DIGITS = 4, 3

@@ -27,7 +27,9 @@ LOOKS = (75, 150, 300)
 LEARNED = 0.5  # of the first loss is left: then a fault would have shown
 RECENT = 10  # updates whose losses say what is left
 HELD = 200  # held-out examples
-CERTAIN = 3.0  # standard errors: one false alarm in 700 healthy programs
+# Standard errors: of programs whose labels mean nothing, one of 700 gets that far by
+# chance at a look, at most one of 240 at three.
+CERTAIN = 3.0
 GAP = 2.0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...domain import Float
+from ...sentence import listed, subject
 from ...space import SearchSpace
 from ...study import TRIALS_PER_ARM, Study
 from ..base import Finding, Level
 from ..names import COMPLEMENT_OF, EPSILON, fits
-from ..sentence import listed, subject
 from .dimensions import is_single, varied_dimensions
 
 TRIALS_PER_DIMENSION = 10  # playbook D6: "about 10 per dimension and arm"

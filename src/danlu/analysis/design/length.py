@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...domain import Choice, Value
+from ...sentence import listed
 from ...study import Study
 from ..base import Finding, Level
 from ..names import AMOUNT, BATCH, LENGTH, SCHEDULE, TO_THE_END, fits
-from ..sentence import listed
 from .dimensions import paths_of, varied_dimensions
 
 _UNCUT = ("full", "scheduled", "pbt", "pb2")  # schedulers that end no trial early

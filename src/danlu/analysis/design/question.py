@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from ...domain import Choice
+from ...sentence import listed, subject
 from ...study import Study
 from ..base import Finding, Level
 from ..bias import is_adaptive
 from ..names import SCHEDULE, fits
-from ..sentence import listed, subject
 from .dimensions import scientific_dimensions, varied_dimensions
 
 _SENTENCE_END = re.compile(r"[.?!]+[\"')]*(?=\s+[A-Z])")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...domain import Choice
+from ...sentence import listed, short, subject
 from ...space import Dimension
 from ...study import Study
 from ..base import Finding, Level
@@ -19,7 +20,6 @@ from ..names import (
     STRENGTH,
     fits,
 )
-from ..sentence import listed, short, subject
 from .dimensions import is_single, paths_of, scientific_dimensions, varied_dimensions
 
 

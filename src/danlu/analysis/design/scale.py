@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from ...domain import Choice, Float, Int
+from ...sentence import listed, subject
 from ...study import Study
 from ..base import Finding, Level
 from ..names import COMPLEMENT, DECAY, DROPOUT, MOMENTUM, RATE, SMOOTHING, fits
-from ..sentence import listed, subject
 from .dimensions import varied_dimensions
 
 DECADE = 10.0  # a multiplicative hyperparameter over more than this wants a log scale

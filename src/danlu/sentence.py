@@ -1,4 +1,4 @@
-"""Lists, subjects and numbers of the sentences in which findings are said."""
+"""Counts, lists and numbers as sentences have them."""
 
 from __future__ import annotations
 
