@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import danlu
 from danlu.folders import folder_beside, folder_name
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60)
@@ -56,3 +60,43 @@ def test_a_database_in_memory_has_a_new_folder_each_time() -> None:
     assert one.is_dir()
     one.rmdir()
     another.rmdir()
+
+
+def test_the_folder_of_a_database_in_memory_goes_with_its_project() -> None:
+    project = danlu.open(":memory:")
+    folder = project.folder
+    (folder / "checkpoint").write_text("large")
+    project.close()
+    kept = (folder / "checkpoint").exists()
+    del project
+    gc.collect()
+
+    assert kept  # its trials may still be looked at
+    assert not folder.exists()
+
+
+def test_a_folder_that_was_named_stays(tmp_path: Path) -> None:
+    project = danlu.open(":memory:", folder=tmp_path / "kept")
+    project.folder.mkdir()
+    del project
+    gc.collect()
+
+    assert (tmp_path / "kept").is_dir()
+
+
+def test_a_forked_process_leaves_the_folder_of_the_first_alone(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, danlu\n"
+        "project = danlu.open(':memory:')\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    sys.exit()\n"
+        "os.waitpid(child, 0)\n"
+        "print(project.folder, project.folder.is_dir())\n"
+    )
+    words = [sys.executable, str(program)]
+    folder, was_there = subprocess.check_output(words, text=True).split()
+
+    assert was_there == "True"
+    assert not Path(folder).exists()

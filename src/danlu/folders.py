@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 LAUNCH = "launch.json"  # in a study's folder: how its trials are started
@@ -19,13 +22,26 @@ def folder_beside(url: str) -> Path:
     >>> folder_beside("/data/tuning.db").as_posix()
     '/data/tuning.trials'
     """
-    if url in (":memory:", "sqlite://"):
+    if is_forgotten(url):
         return Path(tempfile.mkdtemp(prefix="danlu-"))
     if "://" in url and not url.startswith("sqlite:"):
         return Path(".danlu").absolute()
     path = Path(url.removeprefix("sqlite:///")).absolute()
     own = path.parent.name == ".danlu"
     return path.parent if own else path.with_suffix(".trials")
+
+
+def is_forgotten(url: str) -> bool:
+    """Whether the database `url` is gone with its project."""
+    return url in (":memory:", "sqlite://")
+
+
+def forget_with(owner: object, folder: Path) -> None:
+    """Removes the folder once the owner is gone, at the latest when the process ends.
+
+    Not at the end of a process that was forked from it.
+    """
+    weakref.finalize(owner, _forget, folder, os.getpid())
 
 
 def folder_name(study: str) -> str:
@@ -54,6 +70,11 @@ def last_sign_s(folder: Path) -> float | None:
         return max((entry.stat().st_mtime for entry in folder.iterdir()), default=None)
     except OSError:
         return None
+
+
+def _forget(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _escaped(character: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -16,7 +17,7 @@ from .decide.decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
 from .executors.trains import executor_for
-from .folders import LAUNCH, folder_beside, folder_name
+from .folders import LAUNCH, folder_beside, folder_name, forget_with, is_forgotten
 from .history import History
 from .jsontext import is_writable, shown
 from .loop import Loop, Progress
@@ -41,8 +42,8 @@ DEFAULT = ".danlu/danlu.db"
 def open(url: str | Path = DEFAULT, folder: str | Path | None = None) -> Project:
     """The project whose studies are kept in the database `url`.
 
-    `url` is a path, or `:memory:` for one that is forgotten at the end. `folder` is
-    where trials keep their files; by default beside the database.
+    `url` is a path, or `:memory:` for one that is forgotten with the project. `folder`
+    is where trials keep their files; by default beside the database.
 
     >>> import danlu
     >>> with danlu.open(":memory:") as project:
@@ -56,7 +57,10 @@ def open(url: str | Path = DEFAULT, folder: str | Path | None = None) -> Project
 
     storage = open_storage(str(url))
     own = folder_beside(str(url)) if folder is None else Path(folder).absolute()
-    return Project(storage, own)
+    project = Project(storage, own)
+    if folder is None and is_forgotten(str(url)):
+        forget_with(project, own)
+    return project
 
 
 class Project:
@@ -129,14 +133,8 @@ class Project:
         study, memory = self._found(study)
         executor = executor_for(train, slots, limits)
         try:
-            loop = Loop(
-                memory,
-                self._storage,
-                executor,
-                folder=lambda number: self.trial_folder(study, number),
-                watch=watch,
-            )
-            loop.run()
+            own = partial(self.trial_folder, study)
+            Loop(memory, self._storage, executor, folder=own, watch=watch).run()
         finally:
             executor.close()
         return self.history(study)

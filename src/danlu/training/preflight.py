@@ -6,7 +6,7 @@ says `unknown`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from .finding import Finding
@@ -31,10 +31,12 @@ CHECKS: Mapping[str, Check] = {
     "step": about_step,
     "learning": about_learning,
 }
+LEARNING = ("learning",)  # the one check that trains, at the rate that was given
+AT_REST = tuple(name for name in CHECKS if name not in LEARNING)
 
 
-def check(probe: Program) -> tuple[Finding, ...]:
-    """All findings; those of a check that fails are `unknown`, with its error.
+def check(probe: Program, names: Container[str] = CHECKS) -> tuple[Finding, ...]:
+    """All findings of these checks; one that fails is `unknown`, with its error.
 
     >>> import torch
     >>> from danlu import training
@@ -48,6 +50,8 @@ def check(probe: Program) -> tuple[Finding, ...]:
     """
     found: list[Finding] = []
     for name, own in CHECKS.items():
+        if name not in names:
+            continue
         with seeded(probe.seed):
             found += _guarded(name, own, probe)
         if any(is_fatal(finding) for finding in found):
