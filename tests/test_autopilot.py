@@ -74,6 +74,16 @@ def test_few_trainings_are_one_round() -> None:
     assert only.study.sampler == "auto"
 
 
+def test_advice_about_the_design_is_of_the_whole_budget_and_given_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tuned(19.0)
+    tuned(40.0)
+
+    said = [own.message for own in caplog.records if " few for " in own.message]
+    assert [own.split()[0] for own in said] == ["19"]
+
+
 def test_the_same_call_again_trains_nothing() -> None:
     with danlu.open(":memory:") as project:
         run = runner(project)

@@ -26,6 +26,7 @@ from .propose.change import changed
 from .propose.plans import Aim, plans
 from .schedulers.base import Scheduler
 from .space import SearchSpace
+from .studies import advise
 from .study import Study
 from .trial import Kind, Trial
 
@@ -193,11 +194,24 @@ class _Tuning:
             note = " ".join(finding.message for finding in moved)
             own = replace(own, space=space, scheduler=_scheduler(own, before[0]))
             own = replace(own, note=note)
-        study = self.project.plan(self._begun(own, is_first=not before) or own)
+        begun = self._begun(own, is_first=not before)
+        if begun is None and not before:
+            self._advise(own)
+        study = self.project.plan(begun or own, advised=False)
         for earlier in before:
             self._carry(self.project.study(study.name), earlier)
         self._spend(self.project.study(study.name), quota)
         return replace(self.looked_at(study), moved=moved)
+
+    def _advise(self, first: Study) -> None:
+        """Says what speaks against the whole, once: of each round it would mislead.
+
+        How many trainings fit into some hours is not known.
+        """
+        if self._is_counted:
+            advise(replace(first, trials=max(1, round(self.budget.amount))))
+        else:
+            advise(first, but=("too-few-trials",))
 
     def rest(self, rounds: Sequence[Round]) -> float:
         """What the last round may spend: all but what confirming will take.

@@ -85,19 +85,19 @@ class Project:
         self._studies = Studies(storage)
         self._decisions = Decisions(storage)
 
-    def plan(self, study: Study) -> Study:
+    def plan(self, study: Study, *, advised: bool = True) -> Study:
         """The study, kept under its name, to be run.
 
-        What the rules of thumb have against its design is logged as a warning. A study
-        that exists under the name must be the same but for `trials` and `note`, which
-        are brought up to date. With more `trials`, those that were not promoted wait
-        for it again.
+        What the rules of thumb have against its design is logged as a warning, where
+        `advised`. A study that exists under the name must be the same but for `trials`
+        and `note`, which are brought up to date. With more `trials`, those that were
+        not promoted wait for it again.
 
         Raises:
             StudyError: another study has the name, or it is to learn from one that is
                 not here, or has another metric.
         """
-        return self._studies.plan(study)
+        return self._studies.plan(study, advised=advised)
 
     def studies(self) -> Sequence[Study]:
         """All studies, oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from . import codec, settle
@@ -17,6 +17,15 @@ from .study import Study
 _log = logging.getLogger("danlu.design")
 
 
+def advise(study: Study, but: Container[str] = ()) -> None:
+    """Logs what the rules of thumb, `but` some, have against a study's design."""
+    from .analysis.design import design  # for new studies alone
+
+    for finding in design(study):
+        if finding.check not in but:
+            _log.warning("%s. %s", finding.message.rstrip("."), finding.advice)
+
+
 class Studies:
     """Keeps studies under their names, and follows their trials."""
 
@@ -24,13 +33,17 @@ class Studies:
         self._storage = storage
         self._known: dict[str, tuple[Study, Memory]] = {}
 
-    def plan(self, study: Study) -> Study:
+    def plan(self, study: Study, *, advised: bool = True) -> Study:
         """The study, kept under its name (see `Project.plan`)."""
         sampler_of(study)
         scheduler_of(study)
         earlier_studies(study, self._storage)
         statement = codec.study_to_json(study)
-        record = self._record(study.name) or self._added(study, statement)
+        record = self._record(study.name)
+        if record is None:
+            if advised:
+                advise(study)
+            record = self._added(study, statement)
         is_new = is_amended(record.statement, statement)
         self._learn(record, study)
         if is_new:
@@ -95,10 +108,6 @@ class Studies:
         return found[0] if found else None
 
     def _added(self, study: Study, statement: Mapping[str, Any]) -> StudyRecord:
-        from .analysis.design import design  # for new studies alone
-
-        for finding in design(study):
-            _log.warning("%s. %s", finding.message.rstrip("."), finding.advice)
         try:
             return self._storage.add_study(study.name, statement)
         except StudyError:
