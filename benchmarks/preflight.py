@@ -2,12 +2,13 @@
 
 python -m benchmarks.preflight --data FOLDER --seeds 0-9
 
-Both sides are `danlu tune` with the steps of 50 full trainings. One begins with the
-wide space of `benchmarks.workloads`. The other looks for faults and for the learning
-rate first, searches the rate where it was measured to be usable, and pays for it: each
-update of a test counts as much as one of a training. What each ends with is trained
-again on the same five fresh seeds, as in `benchmarks.tuned`. Each run is one line of
-`--results`; runs that are there are not done again. The table goes to stdout.
+All sides are `danlu tune` with the steps of 50 full trainings. `preflight` looks for
+faults and for the learning rate first, searches the rate where it was measured to be
+usable, and pays for it: each update of a test counts as much as one of a training.
+`wide` begins with the space of `benchmarks.workloads`, `preset` with the rates of
+danlu's own preset. What each ends with is trained again on the same five fresh seeds,
+as in `benchmarks.tuned`. Each run is one line of `--results`; runs that are there are
+not done again. The tables go to stdout.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import danlu
 from danlu import training
 
 from .tuned import (
@@ -35,7 +38,7 @@ from .tuned import (
 )
 from .workloads import Params, Workload
 
-SIDES = ("preflight", "wide")
+SIDES = ("preflight", "wide", "preset")
 
 
 def probe_of(workload: Workload, seed: int) -> training.Probe:
@@ -73,8 +76,12 @@ def one(workload: Workload, side: str, seed: int) -> Record:
     before_s = time.process_time()
     torch.set_num_threads(1)
     preflight = probe_of(workload, seed).preflight() if side == "preflight" else None
+    begun = workload
+    if side == "preset":
+        rate = danlu.presets.adamw().domains["lr"]
+        begun = replace(workload, space={**workload.space, "lr": rate})
     epochs = TRAININGS * workload.epochs
-    params, trained = by_danlu(workload, seed, epochs, preflight)
+    params, trained = by_danlu(begun, seed, epochs, preflight)
     searched_s = time.process_time() - before_s
     ends = [retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
     return {

@@ -206,7 +206,7 @@ def go_on(
     names: Sequence[str],
     tuned: Callable[[Workload, str, int], Record],
 ) -> None:
-    """Tunes each workload on each of the two sides, and prints the table."""
+    """Tunes each workload on each side; a table sets the first beside each other."""
     arguments = _arguments(words, says, names)
     os.environ.update(dict.fromkeys(THREADS, "1"))
     found = workloads(arguments.data)
@@ -228,7 +228,8 @@ def go_on(
             file.write("\n" + json.dumps(record))
             file.flush()
             print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
-    print(table(read(arguments.results), names))
+    first, *others = names
+    print(*(table(read(arguments.results), (first, own)) for own in others), sep="\n\n")
 
 
 def _arguments(
