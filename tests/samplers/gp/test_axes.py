@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 
 from danlu.domain import Choice, Float, Int
 from danlu.samplers.gp.axes import Axes
-from danlu.samplers.gp.kernel import matern, squared_distances
+from danlu.samplers.gp.kernel import SHARE, correlation
 from danlu.space import Array, Params, SearchSpace
 
 LR = Float(1e-4, 1.0, log=True)
@@ -112,6 +112,39 @@ def test_a_pinned_choice_is_no_condition() -> None:
     assert Axes(arm).active(random_points(arm, 5)).all()
 
 
+def test_an_axis_that_some_params_lack_is_conditional() -> None:
+    names = [TREE.dimensions[columns[0]].name for columns in Axes(TREE).groups]
+    conditional = Axes(TREE).layout.conditional
+    arm = TREE.pin({"optimizer": "adam"})
+
+    assert {"lr", "momentum", "beta"} == set(np.array(names)[conditional])
+    assert not Axes(arm).layout.conditional.any()
+    assert [1.0] == [share for share, _ in Axes(arm).layout.addends]
+
+
+def test_an_axis_of_every_option_is_not_conditional() -> None:
+    inner = Choice({"x": {"lr": LR, "a": LR}, "y": {"lr": LR}})
+    alone = SearchSpace({"inner": inner})
+    under = SearchSpace({"outer": Choice({"on": {"inner": inner}, "off": {}})})
+
+    assert [False, False, True] == Axes(alone).layout.conditional.tolist()
+    assert [False, True, True, True] == Axes(under).layout.conditional.tolist()
+
+
+def test_far_apart_in_a_branch_is_not_far_apart_in_all() -> None:
+    axes = Axes(TREE)
+    params = {"layers": 2, "width": 32, "batch": 64, "one": 3}
+    ends = [
+        TREE.encode({**params, "optimizer": "sgd", "lr": lr, "momentum": momentum})
+        for lr, momentum in ((1e-4, 0.0), (1.0, 1.0))
+    ]
+    at = axes.embed(np.array(ends))
+
+    ((_, across),) = correlation(1e3 * at[:1], 1e3 * at, axes.layout.compared)
+
+    assert_allclose(across, 1 - SHARE)
+
+
 def test_a_choice_below_a_pinned_one_depends_on_what_is_above() -> None:
     inner = Choice({"x": {"a": Float(0, 1)}, "y": {}})
     space = SearchSpace({"outer": Choice({"on": {"inner": inner}, "off": {}})})
@@ -133,9 +166,10 @@ def test_the_kernel_of_a_tree_has_no_negative_eigenvalue() -> None:
     axes = Axes(TREE)
     at = axes.embed(axes.snap(random_points(TREE, 80)))
 
-    covariance = matern(squared_distances(at, at))
+    covariance = correlation(at, at, axes.layout.compared)
 
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
+    assert_allclose(np.diag(covariance), 1.0)
 
 
 def test_the_middle_of_a_stretch_is_where_a_value_is_encoded() -> None:

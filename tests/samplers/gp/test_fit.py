@@ -13,39 +13,53 @@ from danlu.samplers.gp.fit import (
     most_probable,
     posterior,
 )
+from danlu.samplers.gp.kernel import SHARE, Layout
 from danlu.samplers.gp.process import Hyper
 from danlu.space import Array
 
-ONE_EACH = np.arange(3)
+ONE_EACH = Layout(np.arange(3), np.zeros(3, bool))
+BRANCHED = Layout(np.arange(3), np.array([False, True, False]))
+both = pytest.mark.parametrize(
+    "layout", [ONE_EACH, BRANCHED], ids=["plain", "branched"]
+)
 
 
-def evidence(count: int = 12, seed: int = 0) -> Evidence:
+def evidence(count: int = 12, seed: int = 0, layout: Layout = ONE_EACH) -> Evidence:
     """Values of a smooth function at points of three axes, seen 1 to 3 times."""
     rng = np.random.default_rng(seed)
     points = rng.random((count, 3))
     values = np.sin(3 * points[:, 0]) + points[:, 1] ** 2
-    return Evidence(points, values, rng.integers(1, 4, count).astype(float), ONE_EACH)
+    return Evidence(points, values, rng.integers(1, 4, count).astype(float), layout)
 
 
-def direct_kernel(left: Array, right: Array, hyper: Hyper) -> Array:
+def direct_kernel(
+    left: Array, right: Array, hyper: Hyper, layout: Layout = ONE_EACH
+) -> Array:
     """Matern 5/2, written out pair by pair (Rasmussen & Williams, 2006, eq. 4.17)."""
     table = np.empty((len(left), len(right)))
     for i, a in enumerate(left):
         for j, b in enumerate(right):
-            r = math.sqrt(sum(((a - b) / hyper.lengthscales) ** 2))
-            s = math.sqrt(5) * r
-            table[i, j] = hyper.signal * (1 + s + 5 * r**2 / 3) * math.exp(-s)
+            squares = ((a - b) / hyper.lengthscales) ** 2
+            every, shared = direct_matern(squares), direct_matern(squares[[0, 2]])
+            mixed = SHARE * every + (1 - SHARE) * shared
+            table[i, j] = hyper.signal * (every if layout is ONE_EACH else mixed)
     return table
+
+
+def direct_matern(squares: Array) -> float:
+    s = math.sqrt(5 * sum(squares))
+    return (1 + s + s**2 / 3) * math.exp(-s)
 
 
 HYPER = Hyper(np.array([0.3, 0.7, 2.0]), 1.3, 0.05)
 
 
-def test_the_posterior_is_the_one_of_the_book() -> None:
-    seen, at = evidence(), np.random.default_rng(1).random((5, 3))
-    noisy = direct_kernel(seen.points, seen.points, HYPER)
+@both
+def test_the_posterior_is_the_one_of_the_book(layout: Layout) -> None:
+    seen, at = evidence(layout=layout), np.random.default_rng(1).random((5, 3))
+    noisy = direct_kernel(seen.points, seen.points, HYPER, layout)
     noisy += np.diag(HYPER.noise / seen.counts)
-    across = direct_kernel(at, seen.points, HYPER)
+    across = direct_kernel(at, seen.points, HYPER, layout)
     mean = across @ np.linalg.solve(noisy, seen.values)
     explained = np.diag(across @ np.linalg.solve(noisy, across.T))
 
@@ -55,11 +69,12 @@ def test_the_posterior_is_the_one_of_the_book() -> None:
     assert_allclose(got_std, np.sqrt(HYPER.signal - explained), rtol=1e-9)
 
 
-def test_the_likelihood_is_that_of_the_normal_distribution() -> None:
+@both
+def test_the_likelihood_is_that_of_the_normal_distribution(layout: Layout) -> None:
     from scipy.stats import multivariate_normal
 
-    seen = evidence()
-    noisy = direct_kernel(seen.points, seen.points, HYPER)
+    seen = evidence(layout=layout)
+    noisy = direct_kernel(seen.points, seen.points, HYPER, layout)
     noisy += np.diag(HYPER.noise / seen.counts)
     objective = Objective(seen, seen.apart())
     constant = len(seen.values) / 2 * math.log(2 * math.pi)
@@ -69,9 +84,10 @@ def test_the_likelihood_is_that_of_the_normal_distribution() -> None:
     assert_allclose(got, -multivariate_normal(cov=noisy).logpdf(seen.values))
 
 
+@both
 @pytest.mark.parametrize("seed", range(4))
-def test_slopes_of_the_objective_are_its_differences(seed: int) -> None:
-    seen = evidence(seed=seed)
+def test_slopes_of_the_objective_are_its_differences(seed: int, layout: Layout) -> None:
+    seen = evidence(seed=seed, layout=layout)
     objective = Objective(seen, seen.apart())
     logs = np.random.default_rng(seed).normal(-0.5, 0.7, 5)
 
@@ -82,9 +98,10 @@ def test_slopes_of_the_objective_are_its_differences(seed: int) -> None:
         assert_allclose(slopes[place], rise / 2e-5, rtol=1e-5, atol=1e-7)
 
 
+@both
 @pytest.mark.parametrize("seed", range(3))
-def test_slopes_of_a_prediction_are_its_differences(seed: int) -> None:
-    process = posterior(evidence(seed=seed), HYPER)
+def test_slopes_of_a_prediction_are_its_differences(seed: int, layout: Layout) -> None:
+    process = posterior(evidence(seed=seed, layout=layout), HYPER)
     at = np.random.default_rng(seed).random((4, 3))
 
     mean, std, of_mean, of_std = process.predict_with_slopes(at)
@@ -136,7 +153,7 @@ def test_the_prior_is_highest_where_the_search_begins() -> None:
 def test_equal_points_are_one_with_the_mean_of_their_values() -> None:
     points = np.array([[0.1, 0.2], [0.3, 0.4], [0.1, 0.2 + SAME / 10]])
 
-    got = merged(points, np.array([1.0, 5.0, 3.0]), np.arange(2))
+    got = merged(points, np.array([1.0, 5.0, 3.0]), ONE_EACH)
 
     assert [[0.1, 0.2], [0.3, 0.4]] == got.points.tolist()
     assert [2.0, 5.0] == got.values.tolist()

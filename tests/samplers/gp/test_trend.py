@@ -52,7 +52,7 @@ def trend(losses: Array, count: int) -> tuple[float, float]:
     own = np.random.default_rng(1).random((count, 2))
     values = bowl(own)
     evidence = Evidence(
-        own, (values - values.mean()) / values.std(), np.ones(count), AXES.owners
+        own, (values - values.mean()) / values.std(), np.ones(count), AXES.layout
     )
     ((factor, process),) = trend_of(processes_of(AXES, [(points, losses)]), evidence)
     return factor, float(np.std(factor * process.mean(own)))

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from ...domain import Choice, Float, Int
 from ...space import Array, Dimension, SearchSpace
-
-Mask = NDArray[np.bool_]
+from .kernel import Layout, Mask
 
 MOST_STEPS = 256  # a whole number with more values than that climbs along slopes
 MOST_WHOLE = 2**53  # beyond, floats do not tell whole numbers apart
@@ -49,15 +48,17 @@ class Axes:
         return tuple(tuple(columns) for columns in found.values())
 
     @cached_property
-    def owners(self) -> NDArray[np.intp]:
-        """The axis (q,) that each coordinate belongs to."""
+    def layout(self) -> Layout:
+        """The axis of each coordinate, and which axes only some params have."""
         widths = [self._width(columns[0]) for columns in self.groups]
-        return np.repeat(np.arange(len(widths)), widths)
+        owners = np.repeat(np.arange(len(widths)), widths)
+        conditional = [self._is_conditional(columns) for columns in self.groups]
+        return Layout(owners, np.array(conditional, bool))
 
     @cached_property
     def _firsts(self) -> NDArray[np.intp]:
         """The first coordinate of each axis."""
-        return np.searchsorted(self.owners, np.arange(len(self.groups)))
+        return np.searchsorted(self.layout.owners, np.arange(len(self.groups)))
 
     @cached_property
     def stretches(self) -> tuple[Array | None, ...]:
@@ -136,6 +137,15 @@ class Axes:
         return tuple(
             _condition(dimension, every, columns) for dimension in self.space.dimensions
         )
+
+    def _is_conditional(self, columns: Sequence[int]) -> bool:
+        """Whether there are params that have none of the columns of an axis."""
+        condition = self._conditions[columns[0]]
+        if condition is None:
+            return False
+        parent = condition[0]
+        everywhere = len(columns) == self._options(parent)
+        return not everywhere or self._is_conditional((parent,))
 
     def _options(self, column: int) -> int:
         return steps(self.space.dimensions[column])

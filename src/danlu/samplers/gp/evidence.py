@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...space import Array
+from .kernel import Layout
 
 SAME = 1e-9  # coordinates closer than that are one point
 
@@ -16,24 +17,19 @@ SAME = 1e-9  # coordinates closer than that are one point
 class Evidence:
     """Values (n,) at points (n, q), each the mean of `counts` (n,) repeated ones.
 
-    `owners` (q,) tells to which axis each coordinate belongs.
+    `layout` tells to which axis each coordinate belongs.
     """
 
     points: Array
     values: Array
     counts: Array
-    owners: NDArray[np.intp]
-
-    @property
-    def axes(self) -> int:
-        """How many lengthscales there are."""
-        return int(self.owners[-1]) + 1 if len(self.owners) else 0
+    layout: Layout
 
     def apart(self) -> Array:
         """Squared differences (p, n(n-1)/2) of each pair along each axis."""
         first, second = np.triu_indices(len(self.points), 1)
-        apart = np.zeros((self.axes, len(first)))
-        for coordinate, owner in enumerate(self.owners):
+        apart = np.zeros((self.layout.axes, len(first)))
+        for coordinate, owner in enumerate(self.layout.owners):
             column = self.points[:, coordinate]
             apart[owner] += (column[first] - column[second]) ** 2
         return apart
@@ -41,7 +37,7 @@ class Evidence:
     def take(self, rows: NDArray[np.intp]) -> Evidence:
         """The evidence of some rows alone."""
         points, values, counts = self.points[rows], self.values[rows], self.counts[rows]
-        return Evidence(points, values, counts, self.owners)
+        return Evidence(points, values, counts, self.layout)
 
     def and_also(self, points: Array, values: Array) -> Evidence:
         """This evidence and more of it, each value seen once."""
@@ -49,11 +45,11 @@ class Evidence:
             np.vstack((self.points, points)),
             np.concatenate((self.values, values)),
             np.concatenate((self.counts, np.ones(len(points)))),
-            self.owners,
+            self.layout,
         )
 
 
-def merged(points: Array, values: Array, owners: NDArray[np.intp]) -> Evidence:
+def merged(points: Array, values: Array, layout: Layout) -> Evidence:
     """The evidence of values (n,) at points (n, q), equal points made one."""
     cells = np.round(points / SAME).astype(np.int64)
     _, firsts, places, counts = np.unique(
@@ -62,7 +58,7 @@ def merged(points: Array, values: Array, owners: NDArray[np.intp]) -> Evidence:
     sums = np.bincount(places.ravel(), weights=values, minlength=len(firsts))
     order = np.argsort(firsts)
     means = (sums / counts)[order]
-    return Evidence(points[firsts[order]], means, counts[order].astype(float), owners)
+    return Evidence(points[firsts[order]], means, counts[order].astype(float), layout)
 
 
 def telling(evidence: Evidence, most: int) -> NDArray[np.intp]:

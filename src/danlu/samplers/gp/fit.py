@@ -15,7 +15,7 @@ import numpy as np
 
 from ...space import Array
 from .evidence import Evidence
-from .kernel import matern, matern_slope, squared_distances
+from .kernel import correlation, matern, matern_slope
 from .process import Hyper, Process, Trend, trend_mean
 
 LENGTH_WEIGHT = 0.1  # of l^2 + 1 / l^2 in the negative log prior of a lengthscale l
@@ -34,9 +34,9 @@ def posterior(
     """The process after the evidence; before it, the mean was `level` and `trend`."""
     from scipy.linalg import cho_factor, cho_solve
 
-    scales = hyper.lengthscales[evidence.owners]
-    scaled = evidence.points / scales
-    covariance = hyper.signal * matern(squared_distances(scaled, scaled))
+    scales = hyper.lengthscales[evidence.layout.owners]
+    scaled, compared = evidence.points / scales, evidence.layout.compared
+    covariance = hyper.signal * correlation(scaled, scaled, compared)
     covariance[np.diag_indices_from(covariance)] = (
         hyper.signal + hyper.noise / evidence.counts
     )
@@ -45,7 +45,7 @@ def posterior(
     expected = level + trend_mean(trend, evidence.points)
     weights = inverse @ (evidence.values - expected)
     return Process(
-        evidence.points, scales, hyper.signal, weights, inverse, level, trend
+        evidence.points, scales, compared, hyper.signal, weights, inverse, level, trend
     )
 
 
@@ -91,12 +91,14 @@ class Objective:
             math.log((NOISE_SHAPE - 1) / NOISE_RATE),
         ]
         lengths = (0.0, math.log(ROUGHER))
-        return [np.array([length] * self.evidence.axes + ends) for length in lengths]
+        return [
+            np.array([length] * self.evidence.layout.axes + ends) for length in lengths
+        ]
 
     def bounds(self) -> list[tuple[float, float]]:
         """Between which logarithms the search stays."""
         logs = [tuple(np.log(pair)) for pair in (LENGTHS, SIGNALS, NOISES)]
-        return [logs[0]] * self.evidence.axes + logs[1:]
+        return [logs[0]] * self.evidence.layout.axes + logs[1:]
 
     def misfit(self, hyper: Hyper) -> tuple[float, Array]:
         """The negative log marginal likelihood and its slopes, eq. 5.8 and 5.9."""
@@ -104,13 +106,17 @@ class Objective:
 
         evidence, count = self.evidence, len(self.evidence.values)
         weights = hyper.lengthscales**-2.0
-        squares = weights @ self.apart
+        addends = [
+            (share * hyper.signal, axes, np.where(axes, weights, 0.0) @ self.apart)
+            for share, axes in evidence.layout.addends
+        ]
         upper = np.triu_indices(count, 1)
         covariance = np.diag(hyper.signal + hyper.noise / evidence.counts)
-        covariance[upper] = hyper.signal * matern(squares)
+        for variance, _, squares in addends:
+            covariance[upper] += variance * matern(squares)
         factor, fault = dpotrf(covariance, lower=0, clean=1)
         if fault:
-            return 1e10, np.zeros(evidence.axes + 2)
+            return 1e10, np.zeros(evidence.layout.axes + 2)
         inverse = dpotri(factor, lower=0)[0]  # its upper triangle
         pairs, own = inverse[upper], np.diag(inverse)
         solved = dpotrs(factor, evidence.values, lower=0)[0]
@@ -118,8 +124,10 @@ class Objective:
         # eq. 5.9 with A = a a^T - K^-1; each pair stands twice in the trace
         rest_pairs = solved[upper[0]] * solved[upper[1]] - pairs
         rest_own = solved * solved - own
-        steep = rest_pairs * matern_slope(squares) * hyper.signal
-        lengths = -2.0 * weights * (self.apart @ steep)
+        lengths = np.zeros_like(weights)
+        for variance, axes, squares in addends:
+            steep = rest_pairs * matern_slope(squares) * variance
+            lengths -= np.where(axes, 2.0 * weights * (self.apart @ steep), 0.0)
         noise = 0.5 * hyper.noise * float(rest_own @ (1.0 / evidence.counts))
         total = 0.5 * rest_own.sum() * hyper.signal
         signal = total + float(rest_pairs @ covariance[upper])

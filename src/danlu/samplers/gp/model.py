@@ -104,7 +104,7 @@ def model_of(axes: Axes, history: History, earlier: Sequence[Process]) -> Model:
     objective = posterior(evidence, hyper, trend=trend)
     if len(pending):
         at = axes.embed(pending)
-        expected = Evidence(at, objective.mean(at), np.ones(len(at)), axes.owners)
+        expected = Evidence(at, objective.mean(at), np.ones(len(at)), axes.layout)
         few = expected.take(telling(expected, MOST_PENDING))
         evidence = evidence.and_also(few.points, few.values)
         objective = posterior(evidence, hyper, trend=trend)
@@ -163,5 +163,5 @@ def _limit(axes: Axes, X: Array, slack: Array) -> Process:
 
 
 def _evidence(axes: Axes, X: Array, values: Array) -> Evidence:
-    every = merged(axes.embed(X), values, axes.owners)
+    every = merged(axes.embed(X), values, axes.layout)
     return every.take(telling(every, MOST_POINTS))

@@ -5,14 +5,14 @@ Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", chapter 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from ...space import Array
-from .kernel import matern, matern_slope, squared_distances
+from .kernel import Addends, Mask, correlation, matern_slope, squared_distances
 
 LEAST_VARIANCE = 1e-10  # of a prediction: below it rounding errors rule
 
@@ -30,13 +30,15 @@ class Hyper:
 class Process:
     """A posterior: what is believed of a function after n noisy values of it.
 
-    `points` (n, q) and `scales` (q,) are in coordinates. `weights` are (K + N)^-1 y
-    and `inverse` (K + N)^-1. `trend` are processes whose means, times a factor, are
-    the mean before any value was seen; `level` is a constant beside them.
+    `points` (n, q) and `scales` (q,) are in coordinates, `compared` are the kernel's
+    addends. `weights` are (K + N)^-1 y and `inverse` (K + N)^-1. `trend` are processes
+    whose means, times a factor, are the mean before any value was seen; `level` is a
+    constant beside them.
     """
 
     points: Array
     scales: Array
+    compared: Addends
     signal: float
     weights: Array
     inverse: Array
@@ -57,19 +59,26 @@ class Process:
 
     def predict_with_slopes(self, at: Array) -> tuple[Array, Array, Array, Array]:
         """Mean and std (m,), and the derivatives (m, q) of both."""
-        squares = squared_distances(at / self.scales, self.points / self.scales)
-        across = self.signal * matern(squares)
-        steepness = 2.0 * self.signal * matern_slope(squares)
+        across = self._kernel(at)
         solved = across @ self.inverse
         variance = self.signal - (solved * across).sum(1)
         std = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
         mean = across @ self.weights + self.level
-        of_mean = self._spread_out(steepness * self.weights, at)
-        of_variance = -2.0 * self._spread_out(steepness * solved, at)
+        of_mean, of_variance = np.zeros_like(at), np.zeros_like(at)
+        for own, steepness in self._steepness(at):
+            of_mean += own * self._spread_out(steepness * self.weights, at)
+            of_variance -= 2.0 * own * self._spread_out(steepness * solved, at)
         for factor, process in self.trend:
             trend, _, slopes, _ = process.predict_with_slopes(at)
             mean, of_mean = mean + factor * trend, of_mean + factor * slopes
         return mean, std, of_mean, of_variance / (2.0 * std[:, None])
+
+    def _steepness(self, at: Array) -> Iterator[tuple[Mask, Array]]:
+        """Of each addend which coordinates it compares, and twice its slope (m, n)."""
+        left, right = at / self.scales, self.points / self.scales
+        for share, own in self.compared:
+            squares = squared_distances(left[:, own], right[:, own])
+            yield own, 2.0 * share * self.signal * matern_slope(squares)
 
     def _spread_out(self, pulls: Array, at: Array) -> Array:
         """Sums over i of pulls (m, n) times (at - point i) / scales^2."""
@@ -78,9 +87,8 @@ class Process:
         return result
 
     def _kernel(self, at: Array) -> Array:
-        squares = squared_distances(at / self.scales, self.points / self.scales)
-        result: Array = self.signal * matern(squares)
-        return result
+        left, right = at / self.scales, self.points / self.scales
+        return self.signal * correlation(left, right, self.compared)
 
     def _prior_mean(self, at: Array) -> Array:
         return self.level + trend_mean(self.trend, at)

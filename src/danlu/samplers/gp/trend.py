@@ -16,6 +16,7 @@ from ...space import Array
 from .axes import Axes
 from .evidence import Evidence, merged, telling
 from .fit import most_probable, posterior
+from .kernel import Layout
 from .process import Process
 from .warp import warped
 
@@ -31,9 +32,9 @@ def processes_of(axes: Axes, earlier: Sequence[tuple[Array, Array]]) -> list[Pro
         known = np.isfinite(y)
         if known.sum() >= LEAST_TRIALS:
             at, values = axes.embed(X[known]), warped(y[known])
-            found.append(
-                _process(at.tobytes(), values.tobytes(), axes.owners.tobytes())
-            )
+            layout = axes.layout
+            parts = (at, values, layout.owners, layout.conditional)
+            found.append(_process(*(own.tobytes() for own in parts)))
     return found
 
 
@@ -57,10 +58,13 @@ def trend_of(
 
 
 @lru_cache(maxsize=32)
-def _process(points: bytes, values: bytes, owners: bytes) -> Process:
+def _process(
+    points: bytes, values: bytes, owners: bytes, conditional: bytes
+) -> Process:
     """The process of an earlier study; it has ended, so it is fitted once."""
-    losses, axis = np.frombuffer(values), np.frombuffer(owners, np.intp)
-    at = np.frombuffer(points).reshape(len(losses), len(axis))
-    evidence = merged(at, losses, axis)
+    layout = Layout(np.frombuffer(owners, np.intp), np.frombuffer(conditional, bool))
+    losses = np.frombuffer(values)
+    at = np.frombuffer(points).reshape(len(losses), len(layout.owners))
+    evidence = merged(at, losses, layout)
     evidence = evidence.take(telling(evidence, MOST_TRIALS))
     return posterior(evidence, most_probable(evidence))
