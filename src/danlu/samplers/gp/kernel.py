@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...space import Array
 
-SHARE = 1 / 3  # of the variance, in which conditional axes take part
+SHARE = 0.5  # of the variance, in which conditional axes take part
 
 Mask: TypeAlias = NDArray[np.bool_]
 Addends: TypeAlias = Sequence[tuple[float, Mask]]
