@@ -10,7 +10,7 @@ axes take part, with a share of the variance, and one in which they do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -57,10 +57,24 @@ class Layout:
 
 def correlation(left: Array, right: Array, compared: Addends) -> Array:
     """Between the rows of (m, q) and of (n, q), which are in units of lengthscales."""
-    total = np.zeros((len(left), len(right)))
+    return summed(list(squares_of(left, right, compared)))
+
+
+def squares_of(
+    left: Array, right: Array, compared: Addends
+) -> Iterator[tuple[float, Mask, Array]]:
+    """Each addend's share, its coordinates, and the squared distances (m, n) there."""
     for share, own in compared:
-        total += share * matern(squared_distances(left[:, own], right[:, own]))
-    return total
+        if own.all():
+            yield share, own, squared_distances(left, right)
+        else:
+            yield share, own, squared_distances(left[:, own], right[:, own])
+
+
+def summed(addends: Sequence[tuple[float, Mask, Array]], size: float = 1.0) -> Array:
+    """`size` times the kernel, from what `squares_of` says."""
+    first, *others = (size * share * matern(own) for share, _, own in addends)
+    return sum(others, start=first)
 
 
 def matern(squares: Array) -> Array:

@@ -5,14 +5,14 @@ Rasmussen & Williams (2006), "Gaussian Processes for Machine Learning", chapter 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from ...space import Array
-from .kernel import Addends, Mask, correlation, matern_slope, squared_distances
+from .kernel import Addends, Mask, matern_slope, squares_of, summed
 
 LEAST_VARIANCE = 1e-10  # of a prediction: below it rounding errors rule
 
@@ -59,26 +59,21 @@ class Process:
 
     def predict_with_slopes(self, at: Array) -> tuple[Array, Array, Array, Array]:
         """Mean and std (m,), and the derivatives (m, q) of both."""
-        across = self._kernel(at)
+        addends = self._addends(at)
+        across = summed(addends, self.signal)
         solved = across @ self.inverse
         variance = self.signal - (solved * across).sum(1)
         std = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
         mean = across @ self.weights + self.level
         of_mean, of_variance = np.zeros_like(at), np.zeros_like(at)
-        for own, steepness in self._steepness(at):
+        for share, own, squares in addends:
+            steepness = 2.0 * share * self.signal * matern_slope(squares)
             of_mean += own * self._spread_out(steepness * self.weights, at)
             of_variance -= 2.0 * own * self._spread_out(steepness * solved, at)
         for factor, process in self.trend:
             trend, _, slopes, _ = process.predict_with_slopes(at)
             mean, of_mean = mean + factor * trend, of_mean + factor * slopes
         return mean, std, of_mean, of_variance / (2.0 * std[:, None])
-
-    def _steepness(self, at: Array) -> Iterator[tuple[Mask, Array]]:
-        """Of each addend which coordinates it compares, and twice its slope (m, n)."""
-        left, right = at / self.scales, self.points / self.scales
-        for share, own in self.compared:
-            squares = squared_distances(left[:, own], right[:, own])
-            yield own, 2.0 * share * self.signal * matern_slope(squares)
 
     def _spread_out(self, pulls: Array, at: Array) -> Array:
         """Sums over i of pulls (m, n) times (at - point i) / scales^2."""
@@ -87,8 +82,11 @@ class Process:
         return result
 
     def _kernel(self, at: Array) -> Array:
+        return summed(self._addends(at), self.signal)
+
+    def _addends(self, at: Array) -> list[tuple[float, Mask, Array]]:
         left, right = at / self.scales, self.points / self.scales
-        return self.signal * correlation(left, right, self.compared)
+        return list(squares_of(left, right, self.compared))
 
     def _prior_mean(self, at: Array) -> Array:
         return self.level + trend_mean(self.trend, at)
