@@ -112,7 +112,7 @@ def test_a_pinned_choice_is_no_condition() -> None:
     assert Axes(arm).active(random_points(arm, 5)).all()
 
 
-def test_an_axis_that_some_params_lack_is_conditional() -> None:
+def test_an_axis_below_a_choice_is_conditional_unless_that_is_pinned() -> None:
     names = [TREE.dimensions[columns[0]].name for columns in Axes(TREE).groups]
     conditional = Axes(TREE).layout.conditional
     arm = TREE.pin({"optimizer": "adam"})
@@ -120,15 +120,6 @@ def test_an_axis_that_some_params_lack_is_conditional() -> None:
     assert {"lr", "momentum", "beta"} == set(np.array(names)[conditional])
     assert not Axes(arm).layout.conditional.any()
     assert [1.0] == [share for share, _ in Axes(arm).layout.addends]
-
-
-def test_an_axis_of_every_option_is_not_conditional() -> None:
-    inner = Choice({"x": {"lr": LR, "a": LR}, "y": {"lr": LR}})
-    alone = SearchSpace({"inner": inner})
-    under = SearchSpace({"outer": Choice({"on": {"inner": inner}, "off": {}})})
-
-    assert [False, False, True] == Axes(alone).layout.conditional.tolist()
-    assert [False, True, True, True] == Axes(under).layout.conditional.tolist()
 
 
 def test_far_apart_in_a_branch_is_not_far_apart_in_all() -> None:

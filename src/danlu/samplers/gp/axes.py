@@ -49,10 +49,12 @@ class Axes:
 
     @cached_property
     def layout(self) -> Layout:
-        """The axis of each coordinate, and which axes only some params have."""
+        """The axis of each coordinate, and which axes stand below a choice."""
         widths = [self._width(columns[0]) for columns in self.groups]
         owners = np.repeat(np.arange(len(widths)), widths)
-        conditional = [self._is_conditional(columns) for columns in self.groups]
+        conditional = [
+            self._conditions[columns[0]] is not None for columns in self.groups
+        ]
         return Layout(owners, np.array(conditional, bool))
 
     @cached_property
@@ -137,15 +139,6 @@ class Axes:
         return tuple(
             _condition(dimension, every, columns) for dimension in self.space.dimensions
         )
-
-    def _is_conditional(self, columns: Sequence[int]) -> bool:
-        """Whether there are params that have none of the columns of an axis."""
-        condition = self._conditions[columns[0]]
-        if condition is None:
-            return False
-        parent = condition[0]
-        everywhere = len(columns) == self._options(parent)
-        return not everywhere or self._is_conditional((parent,))
 
     def _options(self, column: int) -> int:
         return steps(self.space.dimensions[column])
