@@ -197,7 +197,8 @@ class _Tuning:
         begun = self._begun(own, is_first=not before)
         if begun is None and not before:
             self._advise(own)
-        study = self.project.plan(begun or own, advised=False)
+        study = begun or own
+        self.project.keep(study)
         for earlier in before:
             self._carry(self.project.study(study.name), earlier)
         self._spend(self.project.study(study.name), quota)

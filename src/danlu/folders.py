@@ -22,7 +22,7 @@ def folder_beside(url: str) -> Path:
     >>> folder_beside("/data/tuning.db").as_posix()
     '/data/tuning.trials'
     """
-    if is_forgotten(url):
+    if is_in_memory(url):
         return Path(tempfile.mkdtemp(prefix="danlu-"))
     if "://" in url and not url.startswith("sqlite:"):
         return Path(".danlu").absolute()
@@ -31,8 +31,8 @@ def folder_beside(url: str) -> Path:
     return path.parent if own else path.with_suffix(".trials")
 
 
-def is_forgotten(url: str) -> bool:
-    """Whether the database `url` is gone with its project."""
+def is_in_memory(url: str) -> bool:
+    """Whether the database `url` is gone once its project is."""
     return url in (":memory:", "sqlite://")
 
 

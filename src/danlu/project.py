@@ -17,7 +17,7 @@ from .decide.decisions import Decisions, by_hand
 from .errors import StudyError
 from .executors.base import Executor
 from .executors.trains import executor_for
-from .folders import LAUNCH, folder_beside, folder_name, forget_with, is_forgotten
+from .folders import LAUNCH, folder_beside, folder_name, forget_with, is_in_memory
 from .history import History
 from .jsontext import is_writable, shown
 from .loop import Loop, Progress
@@ -58,7 +58,7 @@ def open(url: str | Path = DEFAULT, folder: str | Path | None = None) -> Project
     storage = open_storage(str(url))
     own = folder_beside(str(url)) if folder is None else Path(folder).absolute()
     project = Project(storage, own)
-    if folder is None and is_forgotten(str(url)):
+    if folder is None and is_in_memory(str(url)):
         forget_with(project, own)
     return project
 
@@ -85,19 +85,23 @@ class Project:
         self._studies = Studies(storage)
         self._decisions = Decisions(storage)
 
-    def plan(self, study: Study, *, advised: bool = True) -> Study:
+    def plan(self, study: Study) -> Study:
         """The study, kept under its name, to be run.
 
-        What the rules of thumb have against its design is logged as a warning, where
-        `advised`. A study that exists under the name must be the same but for `trials`
-        and `note`, which are brought up to date. With more `trials`, those that were
-        not promoted wait for it again.
+        What the rules of thumb have against its design is logged as a warning. A study
+        that exists under the name must be the same but for `trials` and `note`, which
+        are brought up to date. With more `trials`, those that were not promoted wait
+        for it again.
 
         Raises:
             StudyError: another study has the name, or it is to learn from one that is
                 not here, or has another metric.
         """
-        return self._studies.plan(study, advised=advised)
+        return self._studies.plan(study)
+
+    def keep(self, study: Study) -> None:
+        """As `plan`, for a program that chose the design and needs no advice."""
+        self._studies.keep(study)
 
     def studies(self) -> Sequence[Study]:
         """All studies, oldest first."""

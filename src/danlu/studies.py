@@ -33,24 +33,27 @@ class Studies:
         self._storage = storage
         self._known: dict[str, tuple[Study, Memory]] = {}
 
-    def plan(self, study: Study, *, advised: bool = True) -> Study:
+    def plan(self, study: Study) -> Study:
         """The study, kept under its name (see `Project.plan`)."""
+        if self.keep(study):
+            advise(study)
+        return study
+
+    def keep(self, study: Study) -> bool:
+        """Keeps it under its name without advice; whether it is new."""
         sampler_of(study)
         scheduler_of(study)
         earlier_studies(study, self._storage)
         statement = codec.study_to_json(study)
-        record = self._record(study.name)
-        if record is None:
-            if advised:
-                advise(study)
-            record = self._added(study, statement)
-        is_new = is_amended(record.statement, statement)
+        known = self._record(study.name)
+        record = known or self._added(study, statement)
+        amended = is_amended(record.statement, statement)
         self._learn(record, study)
-        if is_new:
+        if amended:
             if study.trials > record.statement["trials"]:
                 self._reopen(self._known[study.name][1])
             self._storage.amend(record.id, statement)
-        return study
+        return known is None
 
     def all(self) -> Sequence[Study]:
         """All studies, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -121,13 +121,11 @@ def _values_of(domain: Domain) -> int | None:
     return len(domain.options) - len(inside) + sum(counts)
 
 
-def show_findings(study: Study, but: Container[str] = ()) -> None:
-    """Says on stderr what the rules of thumb, `but` some, say about a design."""
+def show_findings(study: Study) -> None:
+    """Says on stderr what the rules of thumb say about a design."""
     from ..analysis.design import design
 
     for finding in design(study):
-        if finding.check in but:
-            continue
         advice = f" {finding.advice}" if finding.advice else ""
         say(f"{finding.level}: {finding.message}{advice}")
 

@@ -155,14 +155,13 @@ def _close(watch: Callable[[Progress], None]) -> None:
         close()
 
 
-def warn_on_stderr(but: str = "") -> None:
-    """Lets the library's warnings reach the user, but those of one logger."""
+def warn_on_stderr() -> None:
+    """Lets the library's warnings reach the user."""
     import logging
 
     class Said(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.name != but:
-                say(f"warning: {record.getMessage()}")
+            say(f"warning: {record.getMessage()}")
 
     _handle_warnings(Said())
 

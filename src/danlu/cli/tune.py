@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..jsontext import dumps, loads
-from .check import show_findings
 from .exits import GATE, NO_RESULT
 from .options import ADDRESS, ON, PROJECT, SLURM
 from .place import existing_or_new, launch_path
@@ -83,7 +82,7 @@ def tune(
     program = placed(file.program, on, address, slurm)
     executor_of(program)  # first, so that no study is left behind
     with existing_or_new(place) as project:
-        _say_design(file.study, hours)
+        warn_on_stderr()
         first = f"{file.study.name}-1"
         preflight = None if probe is None else _before(project, first, probe)
         if preflight is not None and preflight.faults:
@@ -108,15 +107,6 @@ def tune(
             say("stopped; the same command goes on from here")
             raise
         return _concluded(tuned)
-
-
-def _say_design(study: Study, hours: float | None) -> None:
-    """What speaks against the study as a whole; of each round it would mislead.
-
-    How many trainings fit into some hours is not known.
-    """
-    show_findings(study, () if hours is None else ("too-few-trials",))
-    warn_on_stderr(but="danlu.design")
 
 
 def _before(project: Project, first: str, probe: str) -> Preflight:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Executable, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..errors import StorageError, StorageFormat, StudyError, TrialError
+from ..folders import is_in_memory
 from ..jsontext import dumps, loads
 from ..trial import Kind, Report, State, Trial, check_transition
 from . import remarks, rows, sqlite
@@ -46,7 +47,7 @@ def open_storage(url: str, *, patience_s: float = PATIENCE_S) -> SqlStorage:
     Raises:
         StorageError: it cannot be opened; the message says why and what to do.
     """
-    if url in (":memory:", "sqlite://"):
+    if is_in_memory(url):
         engine = sqlite.open_memory()
         alone = partial(SqliteDriver, line=None)
         return SqlStorage(Session(lambda: engine, alone, ":memory:"))

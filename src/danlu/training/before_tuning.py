@@ -99,7 +99,7 @@ def before_tuning(program: Program, updates: int | None = None) -> Preflight:
     before_s = time.monotonic()
     found = None
     with counted() as count:
-        findings = preflight.check(program, preflight.AT_REST)
+        findings = preflight.check(program, preflight.BEFORE_LEARNING)
         if not any(preflight.is_fatal(own) for own in findings):
             found = rate_range(program)
             trained = _at(program, found.suggestion)

@@ -31,8 +31,8 @@ CHECKS: Mapping[str, Check] = {
     "step": about_step,
     "learning": about_learning,
 }
-LEARNING = ("learning",)  # the one check that trains, at the rate that was given
-AT_REST = tuple(name for name in CHECKS if name not in LEARNING)
+LEARNING = ("learning",)  # the one check that needs a rate at which to train
+BEFORE_LEARNING = tuple(name for name in CHECKS if name not in LEARNING)
 
 
 def check(probe: Program, names: Container[str] = CHECKS) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ axes take part, with a share of the variance, and one in which they do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -57,18 +57,17 @@ class Layout:
 
 def correlation(left: Array, right: Array, compared: Addends) -> Array:
     """Between the rows of (m, q) and of (n, q), which are in units of lengthscales."""
-    return summed(list(squares_of(left, right, compared)))
+    return summed(squares_of(left, right, compared))
 
 
 def squares_of(
     left: Array, right: Array, compared: Addends
-) -> Iterator[tuple[float, Mask, Array]]:
+) -> list[tuple[float, Mask, Array]]:
     """Each addend's share, its coordinates, and the squared distances (m, n) there."""
-    for share, own in compared:
-        if own.all():
-            yield share, own, squared_distances(left, right)
-        else:
-            yield share, own, squared_distances(left[:, own], right[:, own])
+    return [
+        (share, own, squared_distances(left * own, right * own))
+        for share, own in compared
+    ]
 
 
 def summed(addends: Sequence[tuple[float, Mask, Array]], size: float = 1.0) -> Array:

@@ -86,7 +86,7 @@ class Process:
 
     def _addends(self, at: Array) -> list[tuple[float, Mask, Array]]:
         left, right = at / self.scales, self.points / self.scales
-        return list(squares_of(left, right, self.compared))
+        return squares_of(left, right, self.compared)
 
     def _prior_mean(self, at: Array) -> Array:
         return self.level + trend_mean(self.trend, at)
