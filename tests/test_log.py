@@ -72,6 +72,22 @@ def test_a_study_without_a_result_has_a_row() -> None:
     assert csv_text([own]).splitlines()[1].startswith("rates,,Which rate?,")
 
 
+def test_what_the_command_would_train_anew_is_said() -> None:
+    carried = "carried over from trial {} of 'wide'"
+    trials = [
+        Trial(n, {"lr": 0.5}, State.COMPLETED, reason=carried.format(n + 7))
+        for n in range(2)
+    ]
+    known = History(STUDY.search_space, STUDY.objective, trials)
+
+    own = entry(STUDY, known, notes=["cold start"])
+
+    assert own.notes == (
+        "2 trials of 'wide' taken over: the command trains anew",
+        "cold start",
+    )
+
+
 def test_a_function_is_named_in_the_command() -> None:
     said = command(STUDY, Program(function="train.py:train"))
 

@@ -7,7 +7,8 @@ the new space stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from .errors import SpaceError
@@ -78,6 +79,24 @@ def missing(
         for trial in fitting(study, earlier)
     )
     return tuple(trial for trial in marked if trial.reason not in known)
+
+
+def sources(history: History) -> Mapping[str, int]:
+    """How many of the trials are from each earlier study, by its quoted name.
+
+    >>> import danlu
+    >>> reasons = "carried over from trial 3 of 'wide'", "plateau"
+    >>> trials = [danlu.Trial(n, {"x": 0.1}, reason=own)
+    ...           for n, own in enumerate(reasons)]
+    >>> space = danlu.SearchSpace({"x": danlu.Float(0, 1)})
+    >>> dict(sources(danlu.History(space, danlu.Metric("loss"), trials)))
+    {"'wide'": 1}
+    """
+    return Counter(
+        trial.reason.removeprefix(_CARRIED).partition(" of ")[2]
+        for trial in history.trials
+        if trial.reason.startswith(_CARRIED)
+    )
 
 
 def _fitting(study: Study, earlier: History) -> Iterator[Trial]:

@@ -10,15 +10,17 @@ import csv
 import io
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from .analysis.repeats import trial_noise
+from .carry import sources
 from .decide.decision import Decision, Ruling
 from .domain import Domain
 from .errors import SpaceError
 from .history import History
+from .sentence import plural
 from .study import Study
 from .studyfile import Program, domain_text, read_value, study_text
 from .studyfile import domain as read_domain
@@ -116,7 +118,7 @@ def entry(
         best=best,
         noise=noise,
         command=command(study, program),
-        notes=tuple(notes),
+        notes=(*_carried(history), *notes),
     )
 
 
@@ -179,6 +181,12 @@ def csv_text(entries: Iterable[Entry]) -> str:
     for own in entries:
         writer.writerow([*own.cells, own.metric, own.best, own.noise])
     return to.getvalue()
+
+
+def _carried(history: History) -> Iterator[str]:
+    """What the command does not do again as it was done."""
+    for name, count in sources(history).items():
+        yield f"{plural(count, 'trial')} of {name} taken over: the command trains anew"
 
 
 def _best(
