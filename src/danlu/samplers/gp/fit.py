@@ -15,7 +15,7 @@ import numpy as np
 
 from ...space import Array
 from .evidence import Evidence
-from .kernel import correlation, matern, matern_slope
+from .kernel import correlation, matern_with_slope
 from .process import Hyper, Process, Trend, trend_mean
 
 LENGTH_WEIGHT = 0.1  # of l^2 + 1 / l^2 in the negative log prior of a lengthscale l
@@ -107,13 +107,17 @@ class Objective:
         evidence, count = self.evidence, len(self.evidence.values)
         weights = hyper.lengthscales**-2.0
         addends = [
-            (share * hyper.signal, axes, np.where(axes, weights, 0.0) @ self.apart)
+            (
+                share * hyper.signal,
+                axes,
+                *matern_with_slope(np.where(axes, weights, 0.0) @ self.apart),
+            )
             for share, axes in evidence.layout.addends
         ]
         upper = np.triu_indices(count, 1)
         covariance = np.diag(hyper.signal + hyper.noise / evidence.counts)
-        for variance, _, squares in addends:
-            covariance[upper] += variance * matern(squares)
+        for variance, _, correlations, _ in addends:
+            covariance[upper] += variance * correlations
         factor, fault = dpotrf(covariance, lower=0, clean=1)
         if fault:
             return 1e10, np.zeros(evidence.layout.axes + 2)
@@ -125,8 +129,8 @@ class Objective:
         rest_pairs = solved[upper[0]] * solved[upper[1]] - pairs
         rest_own = solved * solved - own
         lengths = np.zeros_like(weights)
-        for variance, axes, squares in addends:
-            steep = rest_pairs * matern_slope(squares) * variance
+        for variance, axes, _, slopes in addends:
+            steep = rest_pairs * slopes * variance
             lengths -= np.where(axes, 2.0 * weights * (self.apart @ steep), 0.0)
         noise = 0.5 * hyper.noise * float(rest_own @ (1.0 / evidence.counts))
         total = 0.5 * rest_own.sum() * hyper.signal

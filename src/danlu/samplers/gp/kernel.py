@@ -57,7 +57,8 @@ class Layout:
 
 def correlation(left: Array, right: Array, compared: Addends) -> Array:
     """Between the rows of (m, q) and of (n, q), which are in units of lengthscales."""
-    return summed(squares_of(left, right, compared))
+    addends = squares_of(left, right, compared)
+    return summed([(share, matern(squares)) for share, _, squares in addends])
 
 
 def squares_of(
@@ -70,9 +71,9 @@ def squares_of(
     ]
 
 
-def summed(addends: Sequence[tuple[float, Mask, Array]], size: float = 1.0) -> Array:
-    """`size` times the kernel, from what `squares_of` says."""
-    first, *others = (size * share * matern(own) for share, _, own in addends)
+def summed(addends: Sequence[tuple[float, Array]], size: float = 1.0) -> Array:
+    """`size` times the kernel, from the share of each addend and its correlations."""
+    first, *others = (size * share * own for share, own in addends)
     return sum(others, start=first)
 
 
@@ -83,11 +84,12 @@ def matern(squares: Array) -> Array:
     return result
 
 
-def matern_slope(squares: Array) -> Array:
-    """The derivative of `matern` with respect to the squared distance."""
+def matern_with_slope(squares: Array) -> tuple[Array, Array]:
+    """The same, and its derivative with respect to the squared distance."""
     root = np.sqrt(5.0 * squares)
-    result: Array = -5.0 / 6.0 * (1.0 + root) * np.exp(-root)
-    return result
+    decay = np.exp(-root)
+    value = (1.0 + root + root * root / 3.0) * decay
+    return value, -5.0 / 6.0 * (1.0 + root) * decay
 
 
 def squared_distances(left: Array, right: Array) -> Array:

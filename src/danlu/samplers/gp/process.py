@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
 from ...space import Array
-from .kernel import Addends, Mask, matern_slope, squares_of, summed
+from .kernel import Addends, Mask, matern, matern_with_slope, squares_of, summed
 
 LEAST_VARIANCE = 1e-10  # of a prediction: below it rounding errors rule
 
@@ -59,20 +60,23 @@ class Process:
 
     def predict_with_slopes(self, at: Array) -> tuple[Array, Array, Array, Array]:
         """Mean and std (m,), and the derivatives (m, q) of both."""
-        addends = self._addends(at)
-        across = summed(addends, self.signal)
+        addends = [
+            (share, own, *matern_with_slope(squares))
+            for share, own, squares in self._addends(at)
+        ]
+        across = summed([(share, of) for share, _, of, _ in addends], self.signal)
         solved = across @ self.inverse
         variance = self.signal - (solved * across).sum(1)
         std = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
         mean = across @ self.weights + self.level
         of_mean, of_variance = np.zeros_like(at), np.zeros_like(at)
-        for share, own, squares in addends:
-            steepness = 2.0 * share * self.signal * matern_slope(squares)
+        for share, own, _, slopes in addends:
+            steepness = 2.0 * share * self.signal * slopes
             of_mean += own * self._spread_out(steepness * self.weights, at)
             of_variance -= 2.0 * own * self._spread_out(steepness * solved, at)
         for factor, process in self.trend:
-            trend, _, slopes, _ = process.predict_with_slopes(at)
-            mean, of_mean = mean + factor * trend, of_mean + factor * slopes
+            trend, _, rise, _ = process.predict_with_slopes(at)
+            mean, of_mean = mean + factor * trend, of_mean + factor * rise
         return mean, std, of_mean, of_variance / (2.0 * std[:, None])
 
     def _spread_out(self, pulls: Array, at: Array) -> Array:
@@ -82,11 +86,18 @@ class Process:
         return result
 
     def _kernel(self, at: Array) -> Array:
-        return summed(self._addends(at), self.signal)
+        addends = self._addends(at)
+        known = [(share, matern(squares)) for share, _, squares in addends]
+        return summed(known, self.signal)
 
     def _addends(self, at: Array) -> list[tuple[float, Mask, Array]]:
-        left, right = at / self.scales, self.points / self.scales
-        return squares_of(left, right, self.compared)
+        return squares_of(at / self.scales, self._places, self.compared)
+
+    @cached_property
+    def _places(self) -> Array:
+        """The points in units of lengthscales."""
+        result: Array = self.points / self.scales
+        return result
 
     def _prior_mean(self, at: Array) -> Array:
         return self.level + trend_mean(self.trend, at)
