@@ -12,7 +12,6 @@ optimizers, where both have the same bounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,17 +49,11 @@ class Axes:
     @cached_property
     def layout(self) -> Layout:
         """The axis of each coordinate, and which axes stand below a choice."""
-        widths = [self._width(columns[0]) for columns in self.groups]
-        owners = np.repeat(np.arange(len(widths)), widths)
+        owners = np.repeat(np.arange(len(self.groups)), self._widths)
         conditional = [
             self._conditions[columns[0]] is not None for columns in self.groups
         ]
         return Layout(owners, np.array(conditional, bool))
-
-    @cached_property
-    def _firsts(self) -> NDArray[np.intp]:
-        """The first coordinate of each axis."""
-        return np.searchsorted(self.layout.owners, np.arange(len(self.groups)))
 
     @cached_property
     def stretches(self) -> tuple[Array | None, ...]:
@@ -111,25 +104,61 @@ class Axes:
 
     def embed(self, U: Array) -> Array:
         """The points (m, d) as vectors (m, q), whose distances the kernel measures."""
-        active = self.active(U)
-        parts = [np.empty((len(U), 0))]
-        for columns in self.groups:
-            if self.is_unordered(columns[0]):
-                parts.append(self._indicators(U, active, columns))
-            else:
-                parts.append(_merged(U, active, columns, absent=0.5)[:, None])
-        return np.hstack(parts)
+        places = self._places(U).take(self.layout.owners, axis=1)
+        widths = np.array(self._widths, np.int64)[self.layout.owners]
+        absent = np.isnan(places)
+        known = np.where(absent, 0.5, places)
+        options = np.minimum((known * widths).astype(np.int64), widths - 1)
+        indicators = ((options == self._options) & ~absent) / np.sqrt(2.0)
+        vectors: Array = np.where(self._options < 0, known, indicators)
+        return vectors
 
     def pull_back(self, slopes: Array, U: Array) -> Array:
         """Slopes along coordinates (m, q) as slopes along continuous columns (m, d)."""
-        active = self.active(U)
+        columns, coordinates = self._climbed
         pulled = np.zeros_like(U)
-        for axis, columns in enumerate(self.groups):
-            along = slopes[:, self._firsts[axis]]
-            for column in columns:
-                if self.continuous[column]:
-                    pulled[:, column] = np.where(active[:, column], along, 0.0)
+        active = self.active(U)[:, columns]
+        pulled[:, columns] = np.where(active, slopes[:, coordinates], 0.0)
         return pulled
+
+    def _places(self, U: Array) -> Array:
+        """Where the points stand on each axis (m, p), nan where it is inactive."""
+        known = np.where(self.active(U), U, np.nan)
+        places = known[:, [columns[0] for columns in self.groups]]
+        for axis, (_, *others) in enumerate(self.groups):
+            for column in others:
+                own = known[:, column]
+                places[:, axis] = np.where(np.isnan(own), places[:, axis], own)
+        return places
+
+    @cached_property
+    def _widths(self) -> tuple[int, ...]:
+        """How many coordinates each axis has."""
+        return tuple(
+            steps(self.space.dimensions[first]) if self.is_unordered(first) else 1
+            for first, *_ in self.groups
+        )
+
+    @cached_property
+    def _options(self) -> NDArray[np.int64]:
+        """The option that each coordinate stands for, -1 where it is a number's."""
+        parts = [
+            np.arange(width) if self.is_unordered(columns[0]) else np.array([-1])
+            for width, columns in zip(self._widths, self.groups, strict=True)
+        ]
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    @cached_property
+    def _climbed(self) -> tuple[list[int], list[int]]:
+        """The continuous columns that are compared, and the coordinate of each."""
+        firsts = np.searchsorted(self.layout.owners, np.arange(len(self.groups)))
+        pairs = [
+            (column, int(firsts[axis]))
+            for axis, columns in enumerate(self.groups)
+            for column in columns
+            if self.continuous[column]
+        ]
+        return [column for column, _ in pairs], [own for _, own in pairs]
 
     @cached_property
     def _conditions(self) -> tuple[tuple[int, float, float] | None, ...]:
@@ -139,19 +168,6 @@ class Axes:
         return tuple(
             _condition(dimension, every, columns) for dimension in self.space.dimensions
         )
-
-    def _options(self, column: int) -> int:
-        return steps(self.space.dimensions[column])
-
-    def _width(self, column: int) -> int:
-        return self._options(column) if self.is_unordered(column) else 1
-
-    def _indicators(self, U: Array, active: Mask, columns: Sequence[int]) -> Array:
-        places = _merged(U, active, columns, absent=np.nan)
-        options = np.arange(self._options(columns[0]))
-        chosen = _option(places, len(options))[:, None] == options
-        indicators: Array = chosen / np.sqrt(2.0)
-        return indicators
 
 
 def steps(dimension: Dimension) -> int:
@@ -202,18 +218,3 @@ def _condition(
             return columns[parent.path], low, high
         dimension = parent
     return None
-
-
-def _merged(U: Array, active: Mask, columns: Sequence[int], absent: float) -> Array:
-    """The active one of several columns (m,), `absent` where none is."""
-    merged = np.full(len(U), absent)
-    for column in columns:
-        merged = np.where(active[:, column], U[:, column], merged)
-    return merged
-
-
-def _option(places: Array, count: int) -> NDArray[np.int64]:
-    """The number of the option at each place, -1 at nan."""
-    known = np.nan_to_num(places, nan=0.0)
-    options = np.minimum((known * count).astype(np.int64), count - 1)
-    return np.where(np.isnan(places), -1, options)

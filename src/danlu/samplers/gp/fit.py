@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...space import Array
 from .evidence import Evidence
-from .kernel import correlation, matern_with_slope
+from .kernel import correlation, matern_with_slope, summed
 from .process import Hyper, Process, Trend, trend_mean
 
 LENGTH_WEIGHT = 0.1  # of l^2 + 1 / l^2 in the negative log prior of a lengthscale l
@@ -78,6 +80,18 @@ class Objective:
     evidence: Evidence
     apart: Array
 
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The first and the second point of each pair, as in `apart`."""
+        first, second = np.triu_indices(len(self.evidence.values), 1)
+        return first, second
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Where each pair lies in a matrix whose columns follow each other."""
+        first, second = self.pairs
+        return second * len(self.evidence.values) + first
+
     def __call__(self, logs: Array) -> tuple[float, Array]:
         """The value and its slopes (p + 2,)."""
         value, slopes = self.misfit(hyper_of(logs))
@@ -104,7 +118,8 @@ class Objective:
         """The negative log marginal likelihood and its slopes, eq. 5.8 and 5.9."""
         from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-        evidence, count = self.evidence, len(self.evidence.values)
+        counts, values = self.evidence.counts, self.evidence.values
+        count = len(values)
         weights = hyper.lengthscales**-2.0
         addends = [
             (
@@ -112,29 +127,30 @@ class Objective:
                 axes,
                 *matern_with_slope(np.where(axes, weights, 0.0) @ self.apart),
             )
-            for share, axes in evidence.layout.addends
+            for share, axes in self.evidence.layout.addends
         ]
-        upper = np.triu_indices(count, 1)
-        covariance = np.diag(hyper.signal + hyper.noise / evidence.counts)
-        for variance, _, correlations, _ in addends:
-            covariance[upper] += variance * correlations
-        factor, fault = dpotrf(covariance, lower=0, clean=1)
+        shared = summed([(variance, own) for variance, _, own, _ in addends])
+        covariance = np.zeros(count * count)
+        covariance[self.places] = shared
+        covariance[:: count + 1] = hyper.signal + hyper.noise / counts
+        factor, fault = dpotrf(covariance.reshape(count, count, order="F"), clean=1)
         if fault:
-            return 1e10, np.zeros(evidence.layout.axes + 2)
-        inverse = dpotri(factor, lower=0)[0]  # its upper triangle
-        pairs, own = inverse[upper], np.diag(inverse)
-        solved = dpotrs(factor, evidence.values, lower=0)[0]
-        value = 0.5 * evidence.values @ solved + np.log(np.diag(factor)).sum()
+            return 1e10, np.zeros(self.evidence.layout.axes + 2)
+        inverse = dpotri(factor)[0]  # its upper triangle
+        solved = dpotrs(factor, values)[0]
+        value = 0.5 * values @ solved + np.log(np.diag(factor)).sum()
         # eq. 5.9 with A = a a^T - K^-1; each pair stands twice in the trace
-        rest_pairs = solved[upper[0]] * solved[upper[1]] - pairs
-        rest_own = solved * solved - own
+        first, second = self.pairs
+        rest_pairs = solved.take(first) * solved.take(second)
+        rest_pairs -= inverse.ravel(order="F").take(self.places)
+        rest_own = solved * solved - np.diag(inverse)
         lengths = np.zeros_like(weights)
         for variance, axes, _, slopes in addends:
             steep = rest_pairs * slopes * variance
             lengths -= np.where(axes, 2.0 * weights * (self.apart @ steep), 0.0)
-        noise = 0.5 * hyper.noise * float(rest_own @ (1.0 / evidence.counts))
+        noise = 0.5 * hyper.noise * float(rest_own @ (1.0 / counts))
         total = 0.5 * rest_own.sum() * hyper.signal
-        signal = total + float(rest_pairs @ covariance[upper])
+        signal = total + float(rest_pairs @ shared)
         return float(value), -np.concatenate((lengths, [signal, noise]))
 
 
