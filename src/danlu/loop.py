@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -84,6 +85,8 @@ class Loop:
         self._halted = ""
         self._started_s = time.time()
         self._saved_s = self._renewed_s = time.monotonic()  # the clock may jump
+        self._met_s = time.time()  # the storage; this clock goes on while we sleep
+        self._lenient_until_s = -math.inf
 
     def run(self) -> History:
         """The study's history once nothing is left to start.
@@ -97,7 +100,7 @@ class Loop:
             try:
                 self._executor.open()
                 self._memory.refresh()
-                self._recover(self._storage.holdings(self._memory.study_id))
+                self._recover(self._holdings())
                 while self._fill_slots() or self._running or self._wait_for_others():
                     self._executor.poll(self._on_event, POLL_S)
                     self._keep_up()
@@ -128,13 +131,19 @@ class Loop:
         """Whether other loops run trials of the study: they may die and leave them."""
         if self._is_stopping or not self._memory.running:
             return False
-        holdings = self._storage.holdings(self._memory.study_id)
+        holdings = self._holdings()
         if not any(holding.leased for holding in holdings):
             return False
         self._recover(holdings)
         time.sleep(WAIT_S)
         self._keep_up()
         return True
+
+    def _holdings(self) -> Sequence[Holding]:
+        """Who holds what; after an outage each holder has a lease's time to say so."""
+        found = self._storage.holdings(self._memory.study_id, LEASE_S)
+        self._note_silence()
+        return found
 
     @property
     def _is_stopping(self) -> bool:
@@ -160,7 +169,8 @@ class Loop:
         for holding in holdings:
             if holding.owner == self._claim.owner:
                 continue
-            if not (holding.lapsed or is_dead(holding.owner)):
+            is_over = holding.lapsed and time.monotonic() > self._lenient_until_s
+            if not (is_over or is_dead(holding.owner)):
                 continue
             if not self._storage.take(self._memory.study_id, holding, self._claim):
                 continue
@@ -274,15 +284,26 @@ class Loop:
         self._act_on_interrupts()
         self._save_if_due()
         self._memory.refresh()
+        self._note_silence()
         for number in [n for n in self._running if self._is_lost(n)]:
             self._say(f"trial {number} was ended from outside")
             self._lose(number)
         now = time.monotonic()
         if self._running and now - self._renewed_s > LEASE_S / 4:
             self._storage.renew(self._claim.owner, LEASE_S)
-            self._recover(self._storage.holdings(self._memory.study_id))
+            self._recover(self._holdings())
             self._renewed_s = now
         self._show()
+
+    def _note_silence(self) -> None:
+        """Gives the others a lease's time to come back when we were away ourselves.
+
+        They may have been cut off by the same network, or asleep on this machine.
+        """
+        now_s = time.time()
+        if abs(now_s - self._met_s) > LEASE_S / 2:
+            self._lenient_until_s = time.monotonic() + LEASE_S
+        self._met_s = now_s
 
     def _is_lost(self, number: int) -> bool:
         """Whether somebody else has ended or taken a trial that runs here."""

@@ -96,6 +96,22 @@ def test_a_server_that_stays_away_for_five_seconds_costs_no_trial(
     assert {1} == {trial.attempt for trial in place.check()}
 
 
+def test_a_server_that_is_away_for_longer_than_a_lease_costs_no_trial(
+    postgres_server: Server, postgres_url: str, tmp_path: Path
+) -> None:
+    place = Place(postgres_url, tmp_path / "trials", 36)
+    loops = [place.start(f"loop{n}", "lease=4", "pause=0.05") for n in range(3)]
+    wait_until_all_run(loops)
+
+    postgres_server.stop()
+    time.sleep(5)
+    postgres_server.start()
+
+    for started in loops:
+        started.finish()
+    assert {1} == {trial.attempt for trial in place.check()}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_ten_crashes_of_the_server_lose_nothing(

@@ -44,6 +44,25 @@ def test_a_loop_that_slept_over_its_lease_finds_its_trials_taken(
     assert 2 == max(trial.attempt for trial in place.check())
 
 
+def test_loops_that_all_slept_over_their_leases_keep_their_trials(
+    url: str, tmp_path: Path
+) -> None:
+    place = Place(url, tmp_path / "trials", 4)
+    loops = [place.start(f"loop{n}", "lease=4", "pause=1.5") for n in range(2)]
+    wait_until_all_run(loops)
+
+    for started in loops:
+        started.process.send_signal(signal.SIGSTOP)
+    time.sleep(5)
+    for started in loops:
+        started.process.send_signal(signal.SIGCONT)
+        time.sleep(1)  # the first is back before the second
+
+    for started in loops:
+        started.finish()
+    assert {1} == {trial.attempt for trial in place.check()}
+
+
 def _check_kills(place: Place, kills: int) -> None:
     rng = random.Random(place.trials)
     loops = [place.start(f"loop{n}", "pause=0.05") for n in range(3)]

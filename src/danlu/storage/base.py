@@ -173,8 +173,12 @@ class Storage(ABC):
         """One trial with its curves; None where there is none that has params."""
 
     @abstractmethod
-    def holdings(self, study: int) -> Sequence[Holding]:
-        """The running trials and who holds them."""
+    def holdings(self, study: int, grace_s: float = 0.0) -> Sequence[Holding]:
+        """The running trials and who holds them.
+
+        No lease has lapsed before the server has been up for `grace_s`: while it was
+        away, nobody could renew one.
+        """
 
     @abstractmethod
     def take(self, study: int, holding: Holding, claim: Claim) -> bool:

@@ -24,3 +24,20 @@ def _in_sqlite(element: object, compiler: Any, **keywords: Any) -> str:
 @compiles(epoch_now, "postgresql")
 def _in_postgresql(element: object, compiler: Any, **keywords: Any) -> str:
     return "extract(epoch FROM clock_timestamp())::double precision"
+
+
+class up_since(FunctionElement[float]):  # a SQL function
+    """When the server came up, in seconds since 1970; 0 where there is none."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(up_since, "sqlite")
+def _in_a_file(element: object, compiler: Any, **keywords: Any) -> str:
+    return "0.0"
+
+
+@compiles(up_since, "postgresql")
+def _of_a_server(element: object, compiler: Any, **keywords: Any) -> str:
+    return "extract(epoch FROM pg_postmaster_start_time())::double precision"

@@ -265,9 +265,9 @@ class SqlStorage(Storage):
             return None
         return news.trials[0].with_curves(dict(news.stretches).get(number, {}))
 
-    def holdings(self, study: int) -> Sequence[Holding]:
+    def holdings(self, study: int, grace_s: float = 0.0) -> Sequence[Holding]:
         """The running trials and who holds them."""
-        asked = {"study": study}
+        asked = {"study": study, "grace_s": grace_s}
         found = self._session.read(lambda own: own.execute(sql.HOLDINGS, asked).all())
         return [
             Holding(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 
 from ..trial import State
 from . import rows
-from .clock import epoch_now
+from .clock import epoch_now, up_since
 from .tables import curves, studies, trials
 
 _STUDY: BindParameter[int] = bindparam("study")
@@ -160,13 +161,18 @@ RENEWED = (
     .where(trials.c.owner == bindparam("holder"), _RUNNING)
     .values(lease_until_s=_LEASE_END)
 )
+# Leases that end before have lapsed: none yet where the server has just come up.
+_LAPSED_BEFORE = case(
+    (up_since() + bindparam("grace_s", type_=Float) < epoch_now(), epoch_now()),
+    else_=0.0,
+)
 HOLDINGS = select(
     trials.c.number,
     trials.c.kind,
     trials.c.index,
     trials.c.owner,
     trials.c.attempt,
-    trials.c.lease_until_s < epoch_now(),  # NULL without a lease
+    trials.c.lease_until_s < _LAPSED_BEFORE,  # NULL without a lease
     trials.c.params.is_not(None),
 ).where(trials.c.study_id == _STUDY, _RUNNING)
 
