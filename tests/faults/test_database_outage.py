@@ -79,28 +79,18 @@ def test_a_write_that_fell_asleep_is_done_once(
     session.close()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("trials", "lease"),
+    [
+        pytest.param(60, "lease=60", id="shorter than a lease", marks=pytest.mark.slow),
+        pytest.param(36, "lease=4", id="longer than a lease"),
+    ],
+)
 def test_a_server_that_stays_away_for_five_seconds_costs_no_trial(
-    postgres_server: Server, postgres_url: str, tmp_path: Path
+    postgres_server: Server, postgres_url: str, tmp_path: Path, trials: int, lease: str
 ) -> None:
-    place = Place(postgres_url, tmp_path / "trials", 60)
-    loops = [place.start(f"loop{n}", "pause=0.05") for n in range(3)]
-    wait_until_all_run(loops)
-
-    postgres_server.stop()
-    time.sleep(5)
-    postgres_server.start()
-
-    for started in loops:
-        started.finish()
-    assert {1} == {trial.attempt for trial in place.check()}
-
-
-def test_a_server_that_is_away_for_longer_than_a_lease_costs_no_trial(
-    postgres_server: Server, postgres_url: str, tmp_path: Path
-) -> None:
-    place = Place(postgres_url, tmp_path / "trials", 36)
-    loops = [place.start(f"loop{n}", "lease=4", "pause=0.05") for n in range(3)]
+    place = Place(postgres_url, tmp_path / "trials", trials)
+    loops = [place.start(f"loop{n}", lease, "pause=0.05") for n in range(3)]
     wait_until_all_run(loops)
 
     postgres_server.stop()
