@@ -20,7 +20,7 @@ from .executors.trains import executor_for
 from .folders import LAUNCH, folder_beside, folder_name, forget_with, is_in_memory
 from .history import History
 from .jsontext import is_writable, shown
-from .loop import Loop, Progress
+from .loop import LEASE_S, Loop, Progress
 from .memory import Memory
 from .owner import this_owner
 from .space import Params
@@ -239,7 +239,7 @@ class Project:
     def holdings(self, study: Study | str) -> Sequence[Holding]:
         """The running trials and who holds them."""
         _, memory = self._found(study)
-        return self._storage.holdings(memory.study_id)
+        return self._storage.holdings(memory.study_id, LEASE_S)
 
     def note(self, study: Study | str, text: str) -> None:
         """Keeps a remark on the study.
