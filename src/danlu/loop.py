@@ -85,7 +85,7 @@ class Loop:
         self._halted = ""
         self._started_s = time.time()
         self._saved_s = self._renewed_s = time.monotonic()  # the clock may jump
-        self._met_s = time.time()  # the storage; this clock goes on while we sleep
+        self._reached_s = time.time()  # the storage; this clock goes on in our sleep
         self._lenient_until_s = -math.inf
 
     def run(self) -> History:
@@ -301,9 +301,9 @@ class Loop:
         They may have been cut off by the same network, or asleep on this machine.
         """
         now_s = time.time()
-        if abs(now_s - self._met_s) > LEASE_S / 2:
+        if abs(now_s - self._reached_s) > LEASE_S / 2:
             self._lenient_until_s = time.monotonic() + LEASE_S
-        self._met_s = now_s
+        self._reached_s = now_s
 
     def _is_lost(self, number: int) -> bool:
         """Whether somebody else has ended or taken a trial that runs here."""
