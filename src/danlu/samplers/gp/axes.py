@@ -105,10 +105,10 @@ class Axes:
     def embed(self, U: Array) -> Array:
         """The points (m, d) as vectors (m, q), whose distances the kernel measures."""
         places = self._places(U).take(self.layout.owners, axis=1)
-        widths = np.array(self._widths, np.int64)[self.layout.owners]
         absent = np.isnan(places)
         known = np.where(absent, 0.5, places)
-        options = np.minimum((known * widths).astype(np.int64), widths - 1)
+        counts = self._counts
+        options = np.minimum((known * counts).astype(np.int64), counts - 1)
         indicators = ((options == self._options) & ~absent) / np.sqrt(2.0)
         vectors: Array = np.where(self._options < 0, known, indicators)
         return vectors
@@ -138,6 +138,11 @@ class Axes:
             steps(self.space.dimensions[first]) if self.is_unordered(first) else 1
             for first, *_ in self.groups
         )
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """How many coordinates the axis of each coordinate has."""
+        return np.array(self._widths, np.int64)[self.layout.owners]
 
     @cached_property
     def _options(self) -> NDArray[np.int64]:
