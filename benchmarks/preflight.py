@@ -1,14 +1,17 @@
 """Whole tunings with and without a pre-flight, after the same number of trained steps.
 
 python -m benchmarks.preflight --data FOLDER --seeds 0-9
+python -m benchmarks.preflight --data FOLDER --seeds 0-9 --trainings 10 --longer 5
 
-All sides are `danlu tune` with the steps of 50 full trainings. `preflight` looks for
-faults and for the learning rate first, searches the rate where it was measured to be
-usable, and pays for it: each update of a test counts as much as one of a training.
-`wide` begins with the space of `benchmarks.workloads`, `preset` with the rates of
-danlu's own preset. What each ends with is trained again on the same five fresh seeds,
-as in `benchmarks.tuned`. Each run is one line of `--results`; runs that are there are
-not done again. The tables go to stdout.
+All sides are `danlu tune` with the steps of 50 full trainings, or of so many. One that
+is longer has so many times the updates, of which a pre-flight takes no more for it.
+`preflight` looks for faults and for the learning rate first, searches the rate where it
+was measured to be usable, and pays for it: each update of a test counts as much as one
+of a training. `wide` begins with the space of `benchmarks.workloads`, `preset` with the
+rates of danlu's own preset, `unknown` with those of somebody who has no idea. What each
+ends with is trained again on the same five fresh seeds, as in `benchmarks.tuned`. Each
+run is one line of `--results`; runs that are there are not done again. The tables go to
+stdout.
 """
 
 from __future__ import annotations
@@ -28,17 +31,20 @@ from danlu import training
 
 from .tuned import (
     FRESH,
-    KEY,
     RETRAINED,
-    TRAININGS,
     Record,
     by_danlu,
     go_on,
+    keyed,
     retrained,
 )
 from .workloads import Params, Workload
 
-SIDES = ("preflight", "wide", "preset")
+RATES = {
+    "preset": danlu.presets.adamw().domains["lr"],
+    "unknown": danlu.Float(1e-6, 10.0, log=True),
+}
+SIDES = ("preflight", "wide", *RATES)
 
 
 def probe_of(workload: Workload, seed: int) -> training.Probe:
@@ -71,21 +77,20 @@ def _optimizer(model: nn.Module, params: Params) -> torch.optim.Optimizer:
     )
 
 
-def one(workload: Workload, side: str, seed: int) -> Record:
+def one(workload: Workload, side: str, seed: int, trainings: int) -> Record:
     """One tuning, and what its params lead to on fresh seeds."""
     before_s = time.process_time()
     torch.set_num_threads(1)
     preflight = probe_of(workload, seed).preflight() if side == "preflight" else None
     begun = workload
-    if side == "preset":
-        rate = danlu.presets.adamw().domains["lr"]
-        begun = replace(workload, space={**workload.space, "lr": rate})
-    epochs = TRAININGS * workload.epochs
+    if side in RATES:
+        begun = replace(workload, space={**workload.space, "lr": RATES[side]})
+    epochs = trainings * workload.epochs
     params, trained = by_danlu(begun, seed, epochs, preflight)
     searched_s = time.process_time() - before_s
     ends = [retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
     return {
-        **dict(zip(KEY, (workload.name, side, seed), strict=True)),
+        **keyed(workload, side, seed, trainings),
         "params": dict(params),
         "trained": trained,
         "before": 0.0 if preflight is None else preflight.trainings,

@@ -3,11 +3,11 @@
 python -m benchmarks.tuned --data FOLDER --seeds 0-9
 python -m benchmarks.tuned --only digits --side danlu --seeds 0-4
 
-Both sides may train the same number of steps: what danlu spends on confirmation is part
-of it. What each ends with is trained again on the same five fresh seeds: the mean of
-the validation error (best over the steps, as both sides choose it) and of the test
-error of the same weights. Each run is one line of `--results`; runs that are there are
-not done again. The table goes to stdout.
+Both sides may train the same number of steps, those of `--trainings` full trainings:
+what danlu spends on confirmation is part of it. What each ends with is trained again on
+the same five fresh seeds: the mean of the validation error (best over the steps, as
+both sides choose it) and of the test error of the same weights. Each run is one line of
+`--results`; runs that are there are not done again. The table goes to stdout.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,9 @@ from danlu.measured import Preflight
 from .asks import THREADS
 from .workloads import Params, Workload, workloads
 
-TRAININGS = 50  # full trainings that each side may spend
 RETRAINED = 5  # fresh seeds of what each side ends with
 FRESH = 10**6  # where the fresh seeds begin: no search uses them
-KEY = ("workload", "side", "seed")
+KEY = ("workload", "side", "seed", "trainings", "epochs")
 Record = dict[str, Any]
 
 
@@ -123,21 +123,27 @@ SIDES: Mapping[str, Callable[[Workload, int, int], tuple[Params, int]]] = {
 }
 
 
-def one(workload: Workload, side: str, seed: int) -> Record:
+def one(workload: Workload, side: str, seed: int, trainings: int) -> Record:
     """One tuning, and what its params lead to on fresh seeds."""
     before_s = time.process_time()
-    epochs = TRAININGS * workload.epochs
+    epochs = trainings * workload.epochs
     params, trained = SIDES[side](workload, seed, epochs)
     searched_s = time.process_time() - before_s
     ends = [retrained(workload, params, FRESH + own) for own in range(RETRAINED)]
     return {
-        **dict(zip(KEY, (workload.name, side, seed), strict=True)),
+        **keyed(workload, side, seed, trainings),
         "params": dict(params),
         "trained": trained,
         "val_error": [val for val, _ in ends],
         "test_error": [test for _, test in ends],
         "cpu_s": round(searched_s, 1),
     }
+
+
+def keyed(workload: Workload, side: str, seed: int, trainings: int) -> Record:
+    """What tells a tuning from the others."""
+    told = (workload.name, side, seed, trainings, workload.epochs)
+    return dict(zip(KEY, told, strict=True))
 
 
 def retrained(workload: Workload, params: Params, seed: int) -> tuple[float, float]:
@@ -204,15 +210,19 @@ def go_on(
     words: Sequence[str] | None,
     says: str | None,
     names: Sequence[str],
-    tuned: Callable[[Workload, str, int], Record],
+    tuned: Callable[[Workload, str, int, int], Record],
 ) -> None:
     """Tunes each workload on each side; a table sets the first beside each other."""
     arguments = _arguments(words, says, names)
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    found = workloads(arguments.data)
+    trainings = arguments.trainings
+    found = {
+        name: replace(own, epochs=own.epochs * arguments.longer)
+        for name, own in workloads(arguments.data).items()
+    }
     sides = [arguments.side] if arguments.side else names
     first, _, last = arguments.seeds.partition("-")
-    done = {tuple(own[key] for key in KEY) for own in read(arguments.results)}
+    done = [{key: own[key] for key in KEY} for own in read(arguments.results)]
     cases = (
         (name, side, seed)
         for seed in range(int(first), int(last or first) + 1)
@@ -221,15 +231,21 @@ def go_on(
     )
     with arguments.results.open("a", encoding="utf-8") as file:
         for name, side, seed in cases:
-            if (name, side, seed) in done:
+            if keyed(found[name], side, seed, trainings) in done:
                 continue
-            record = tuned(found[name], side, seed)
+            record = tuned(found[name], side, seed, trainings)
             # The line's end comes first: the last line may be cut off.
             file.write("\n" + json.dumps(record))
             file.flush()
             print(name, side, seed, f"{record['cpu_s']} s", file=sys.stderr)
+    asked = {(name, own.epochs) for name, own in found.items()}
+    same = [
+        own
+        for own in read(arguments.results)
+        if own["trainings"] == trainings and (own["workload"], own["epochs"]) in asked
+    ]
     first, *others = names
-    print(*(table(read(arguments.results), (first, own)) for own in others), sep="\n\n")
+    print(*(table(same, (first, own)) for own in others), sep="\n\n")
 
 
 def _arguments(
@@ -242,6 +258,10 @@ def _arguments(
     parser.add_argument("--only", action="append", help="only these workloads")
     parser.add_argument("--side", choices=sides, help="only this side")
     parser.add_argument("--seeds", default="0-9", help="FIRST-LAST")
+    parser.add_argument("--trainings", type=int, default=50, help="that a side may do")
+    parser.add_argument(
+        "--longer", type=int, default=1, help="trainings of so many times the epochs"
+    )
     parser.add_argument("--results", type=Path, default=Path("tunings.jsonl"))
     return parser.parse_args(words)
 
