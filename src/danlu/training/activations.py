@@ -109,7 +109,8 @@ def _watched(model: nn.Module) -> Iterator[dict[str, LayerActivations]]:
 
     def hook_of(name: str) -> Callable[..., None]:
         def hook(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            if bool(layer.weight.any()):  # not one that is zeroed on purpose
+            # Not one that is zeroed on purpose, nor one of a learned query.
+            if bool(layer.weight.any()) and not _is_constant(inputs):
                 seen[name] = _measured(name, output)
 
         return hook
@@ -124,6 +125,15 @@ def _watched(model: nn.Module) -> Iterator[dict[str, LayerActivations]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _is_constant(inputs: Any) -> bool:
+    """Whether all examples give a layer the same, and not zeros, as dead units do."""
+    values = inputs[0] if inputs and isinstance(inputs[0], torch.Tensor) else None
+    if values is None or len(values) < 2 or not bool(values.any()):
+        return False
+    same: bool = torch.equal(values[1:], values[:1].expand_as(values[1:]))
+    return same
 
 
 def _measured(name: str, output: torch.Tensor) -> LayerActivations:

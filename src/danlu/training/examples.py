@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ def size_of(source: Any) -> int:
 def batch_of(source: Any, places: Sequence[int], device: str = "cpu") -> Any:
     """The examples at `places` as one batch, in the form that the loss takes.
 
+    A dataset's own `collate` or `collate_fn` puts them together, if it has one.
+
     >>> import torch
     >>> batch_of((torch.arange(5), torch.ones(5)), [3, 1])
     (tensor([3, 1]), tensor([1., 1.]))
@@ -29,8 +32,7 @@ def batch_of(source: Any, places: Sequence[int], device: str = "cpu") -> Any:
     if _is_tensors(source):
         rows = torch.as_tensor(places)
         return tuple(part[rows].to(device) for part in source)
-    collate = getattr(source, "collate", torch.utils.data.default_collate)
-    found = collate([source[int(place)] for place in places])
+    found = _collate_of(source)([source[int(place)] for place in places])
     return moved(tuple(found) if isinstance(found, list) else found, device)
 
 
@@ -41,13 +43,7 @@ def moved(batch: Any, device: str) -> Any:
     >>> moved({"x": torch.ones(1), "name": "a"}, "cpu")
     {'x': tensor([1.]), 'name': 'a'}
     """
-    if isinstance(batch, Tensor):
-        return batch.to(device)
-    if isinstance(batch, dict):
-        return {key: moved(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple | list):
-        return type(batch)(moved(part, device) for part in batch)
-    return batch
+    return _mapped(batch, lambda part: part.to(device))
 
 
 def tensors_in(batch: Any) -> list[Tensor]:
@@ -59,7 +55,7 @@ def tensors_in(batch: Any) -> list[Tensor]:
     """
     if isinstance(batch, Tensor):
         return [batch]
-    if isinstance(batch, dict):
+    if isinstance(batch, Mapping):
         return tensors_in(list(batch.values()))
     if isinstance(batch, tuple | list):
         return [found for part in batch for found in tensors_in(part)]
@@ -73,13 +69,7 @@ def part_of(batch: Any, places: Any) -> Any:
     >>> part_of((torch.arange(3), torch.arange(3)), [2])
     (tensor([2]), tensor([2]))
     """
-    if isinstance(batch, Tensor):
-        return batch[places]
-    if isinstance(batch, dict):
-        return {key: part_of(value, places) for key, value in batch.items()}
-    if isinstance(batch, tuple | list):
-        return type(batch)(part_of(part, places) for part in batch)
-    return batch
+    return _mapped(batch, lambda part: part[places])
 
 
 def shuffled(count: int, batch_size: int, seed: int) -> Iterator[list[int]]:
@@ -97,6 +87,29 @@ def shuffled(count: int, batch_size: int, seed: int) -> Iterator[list[int]]:
         order = torch.randperm(count, generator=draw)
         for start in range(0, count - size + 1, size):
             yield order[start : start + size].tolist()
+
+
+def _collate_of(source: Any) -> Callable[[list[Any]], Any]:
+    plain: Callable[[list[Any]], Any] = torch.utils.data.default_collate
+    own: Callable[[list[Any]], Any] = getattr(source, "collate_fn", plain)
+    return getattr(source, "collate", own)
+
+
+def _mapped(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The batch with every tensor in it changed; its containers stay what they are."""
+    if isinstance(batch, Tensor):
+        return change(batch)
+    if isinstance(batch, Mapping):
+        parts = {key: _mapped(value, change) for key, value in batch.items()}
+        if isinstance(batch, dict) or not hasattr(batch, "update"):
+            return parts
+        changed = copy.copy(batch)  # such as the BatchEncoding of Hugging Face
+        changed.update(parts)
+        return changed
+    if isinstance(batch, tuple | list):
+        rows = [_mapped(part, change) for part in batch]
+        return type(batch)(*rows) if hasattr(batch, "_fields") else type(batch)(rows)
+    return batch
 
 
 def _is_tensors(source: Any) -> bool:

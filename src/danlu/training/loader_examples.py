@@ -1,11 +1,13 @@
-"""What a `DataLoader` reads, as examples for a probe: by place, collated alike."""
+"""What a program reads, as examples for a probe: by place, collated alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from torch import Tensor
 from torch.utils.data import (
     DataLoader,
     IterableDataset,
@@ -17,6 +19,7 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 PLAIN = (RandomSampler, SequentialSampler, DistributedSampler)
+COLUMNS = 4  # at most, of a list of tensors that was meant to be a tuple of them
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,46 @@ class Examples:
 
     def __getitem__(self, place: int) -> Any:
         return self.dataset[place]
+
+
+def by_place(source: Any, name: str) -> Any:
+    """The source as a probe reads it: a `DataLoader` by what is in it, else as it is.
+
+    >>> import torch
+    >>> by_place(DataLoader(TensorDataset(torch.arange(3)), 2), "train")
+    (tensor([0, 1, 2]),)
+
+    Raises:
+        ValueError: its examples cannot be had by their place.
+    """
+    if isinstance(source, DataLoader):
+        return examples_of(plainly_drawn(source))
+    if fault := _fault(source):
+        raise ValueError(f"Probe cannot read `{name}`: {fault}")
+    return source
+
+
+def _fault(source: Any) -> str | None:
+    """Why examples cannot be had by their place, and what to give instead."""
+    if isinstance(source, Mapping):
+        return "it is a dict of columns; give a dataset whose examples are dicts"
+    columns = source if isinstance(source, tuple | list) else (source,)
+    if any(isinstance(column, np.ndarray) for column in columns):
+        return "there are numpy arrays in it; give tensors, as by torch.as_tensor(...)"
+    if isinstance(source, IterableDataset) or not hasattr(source, "__len__"):
+        return (
+            f"the examples of a {type(source).__name__} have no places; give a dataset "
+            "with a length and an index, of as many as fit into memory"
+        )
+    if not all(isinstance(column, Tensor) for column in columns):
+        return None
+    lengths = [len(column) if column.ndim else 0 for column in columns]
+    is_list = isinstance(source, list) and 1 < len(lengths) <= COLUMNS
+    if is_list and len(set(lengths)) == 1:
+        return "it is a list of tensors; give a tuple of them, (inputs, labels)"
+    if isinstance(source, tuple) and len(set(lengths)) > 1:
+        return f"its tensors have {lengths} rows; give each as many"
+    return None
 
 
 def examples_of(loader: Any) -> Any:

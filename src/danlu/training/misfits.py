@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .preflight_batches import classes_of, labels_of
+from .preflight_batches import is_about_labels, labels_of, scores_of
 from .program import Program, seeded
 
 Misfits: TypeAlias = Callable[[Program, nn.Module, Any], Tensor]
@@ -38,7 +38,7 @@ def measure_of(program: Program, batches: Iterable[Any]) -> Misfits:
 
 def mean_loss(program: Program, model: nn.Module, batch: Any) -> Tensor:
     """The mean loss of a batch, (1,)."""
-    return program.loss(model, batch).reshape(1).double().cpu()
+    return torch.tensor([program.value(model, batch)], dtype=torch.float64)
 
 
 def wrong_labels(program: Program, model: nn.Module, batch: Any) -> Tensor:
@@ -47,11 +47,11 @@ def wrong_labels(program: Program, model: nn.Module, batch: Any) -> Tensor:
     Labels below 0 are those that cross entropy ignores. One nan where an output is not
     finite.
     """
-    outputs, labels = program.outputs(model, batch), batch[1]
-    if not bool(outputs.isfinite().all()):
+    scores, labels = scores_of(program.outputs(model, batch), batch), labels_of(batch)
+    if scores is None or labels is None or not bool(scores.isfinite().all()):
         return torch.full((1,), math.nan, dtype=torch.float64)
     rows = labels.reshape(len(labels), -1)
-    wrong = (outputs.argmax(-1).reshape(rows.shape) != rows) & (rows >= 0)
+    wrong = (scores.argmax(-1).reshape(rows.shape) != rows) & (rows >= 0)
     return (wrong.sum(1) / (rows >= 0).sum(1).clamp(min=1)).double().cpu()
 
 
@@ -64,10 +64,10 @@ def _are_scores(program: Program, model: nn.Module, batch: Any) -> bool:
     labels = labels_of(batch)
     if labels is None:
         return False
-    outputs = program.outputs(model, batch)
-    if classes_of(outputs, batch) is None:
+    scores = scores_of(program.outputs(model, batch), batch)
+    if scores is None:
         return False
     if labels.ndim == 1:
-        return True
-    in_place = cross_entropy(outputs.flatten(0, -2), labels.flatten())
-    return math.isclose(program.loss(model, batch), in_place, rel_tol=SAME)
+        return is_about_labels(program, model, batch)
+    in_place = cross_entropy(scores.flatten(0, -2), labels.flatten())
+    return math.isclose(program.value(model, batch), in_place, rel_tol=SAME)

@@ -33,6 +33,7 @@ def at_rate(optimizer: Optimizer, params: Mapping[str, Any]) -> Optimizer:
     for group in optimizer.param_groups:
         share = _own_rate(group) / top if top else 1.0
         group["lr"] = float(params["lr"]) * share
+        group.pop("initial_lr", None)
     return optimizer
 
 

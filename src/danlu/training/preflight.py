@@ -13,8 +13,9 @@ from .finding import Finding
 from .preflight_data import about_inputs, about_validation
 from .preflight_gradients import about_gradients, about_start
 from .preflight_learning import about_learning
+from .preflight_loss import about_loss
 from .preflight_optimizer import about_optimizer
-from .preflight_outputs import about_loss, about_outputs
+from .preflight_outputs import about_outputs
 from .preflight_step import about_step
 from .program import Program, seeded
 

@@ -1,8 +1,9 @@
-"""What comes out: each output from its own input alone, and a loss that is a mean."""
+"""What comes out: each output from its own input alone, and in the range of targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,14 +13,23 @@ from torch.nn import functional
 from .accumulation import examples
 from .examples import part_of
 from .finding import Finding
-from .preflight_batches import classes_of, inputs_of, labels_of, sample
+from .preflight_batches import (
+    are_targets,
+    labels_of,
+    sample,
+    scores_of,
+    tokens_of,
+    with_last_token,
+)
 from .program import Program
+from .stand_in import is_loss_of_outputs, loss_at
 
 COUNT = 16
 # Relative to the outputs' size. Matrix products of other shapes add up in another
 # order: about 1e-6 in single precision.
 SAME = 1e-4
 CLIPPED = 0.1  # share of scores that are exactly zero
+FACTORS = (1.0, -1.0, 10.0, -10.0, 100.0, -100.0)  # of all weights, see `_reach`
 
 
 def about_outputs(probe: Program) -> Iterator[Finding]:
@@ -43,6 +53,7 @@ def about_outputs(probe: Program) -> Iterator[Finding]:
             )
             return
         yield from _leaks(probe, model, batch, outputs)
+        yield from _same_tokens(batch, outputs)
         yield from _future(probe, model, batch, outputs)
     yield from _range(probe, model, batch, outputs)
 
@@ -66,20 +77,28 @@ def _leaks(
         )
 
 
+def _same_tokens(batch: Any, outputs: Tensor) -> Iterator[Finding]:
+    """Labels that are the inputs themselves; Hugging Face shifts them in the model."""
+    tokens, labels = tokens_of(batch), labels_of(batch)
+    if tokens is None or labels is None or isinstance(batch, Mapping):
+        return
+    if outputs.ndim == 3 and torch.equal(labels, tokens):
+        says = "The labels of tokens are the tokens themselves: nothing is foretold."
+        advice = "Shift them: the label of a token is the next one."
+        yield Finding("outputs", "warning", says, advice)
+
+
 def _future(
     probe: Program, model: nn.Module, batch: Any, outputs: Tensor
 ) -> Iterator[Finding]:
-    """Where labels are the next tokens, no output may depend on later ones."""
-    labels, inputs = labels_of(batch), inputs_of(batch)
-    if labels is None or labels.ndim != 2 or not isinstance(inputs, Tensor):
+    """Where the next tokens are foretold, no output may depend on later ones."""
+    tokens = tokens_of(batch)
+    if tokens is None or outputs.ndim != 3 or outputs.shape[:2] != tokens.shape:
         return
-    if inputs.shape != labels.shape:
+    if not _foretells(probe, model, batch, tokens, outputs):
         return
-    if labels.shape[1] < 2 or not torch.equal(labels[:, :-1], inputs[:, 1:]):
-        return
-    changed = inputs.clone()
-    changed[:, -1] = inputs[:, -1].roll(1)
-    other = probe.outputs(model, (changed, *batch[1:]))
+    last = tokens[:, -1].roll(1)
+    other = probe.outputs(model, with_last_token(batch, last))
     if _differ(outputs[:, :-1], other[:, :-1]):
         yield Finding(
             "outputs",
@@ -89,17 +108,56 @@ def _future(
         )
 
 
+def _foretells(
+    probe: Program, model: nn.Module, batch: Any, tokens: Tensor, outputs: Tensor
+) -> bool:
+    """Whether labels are the next tokens, or the loss leaves the last output out."""
+    labels = labels_of(batch)
+    if labels is not None and labels.shape == tokens.shape:
+        shifted = torch.equal(labels[:, :-1], tokens[:, 1:])
+        return shifted or (isinstance(batch, Mapping) and torch.equal(labels, tokens))
+    if labels is not None:
+        return False
+    if _is_given_all_but_last(probe, model, batch, tokens):
+        return True
+    if not is_loss_of_outputs(probe, model, outputs, batch):
+        return False
+    given = outputs.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        loss = loss_at(probe, given, batch)
+    if loss is None or not loss.requires_grad:
+        return False
+    (slopes,) = torch.autograd.grad(loss, given)
+    return bool(slopes[:, :-1].any()) and not bool(slopes[:, -1].any())
+
+
+def _is_given_all_but_last(
+    probe: Program, model: nn.Module, batch: Any, tokens: Tensor
+) -> bool:
+    """Whether the loss shows the model all tokens but the last ones."""
+    seen: list[bool] = []
+
+    def entered(inner: nn.Module, inputs: tuple[Any, ...]) -> None:
+        own = inputs[0] if inputs else None
+        seen.append(isinstance(own, Tensor) and torch.equal(own, tokens[:, :-1]))
+
+    hook = model.register_forward_pre_hook(entered)
+    probe.value(model, batch)
+    hook.remove()
+    return any(seen)
+
+
 def _range(
     probe: Program, model: nn.Module, batch: Any, outputs: Tensor
 ) -> Iterator[Finding]:
     labels = labels_of(batch)
-    if labels is None or classes_of(outputs, batch) is None:
-        yield from _bounded(probe, model, batch)
+    scores = scores_of(outputs, batch)
+    if labels is None or scores is None:
+        yield from _bounded(probe, batch)
         return
-    sums = outputs.sum(-1)
-    with torch.no_grad():
-        loss = probe.loss(model, batch)
-    twice = functional.cross_entropy(outputs.flatten(0, -2), labels.flatten())
+    sums = scores.sum(-1)
+    loss = torch.tensor(probe.value(model, batch))
+    twice = functional.cross_entropy(scores.flatten(0, -2), labels.flatten())
     are_shares = bool((outputs >= 0).all()) and torch.allclose(
         sums, torch.ones_like(sums), atol=1e-4
     )
@@ -122,16 +180,16 @@ def _range(
             )
 
 
-def _bounded(probe: Program, model: nn.Module, batch: Any) -> Iterator[Finding]:
+def _bounded(probe: Program, batch: Any) -> Iterator[Finding]:
     """Targets out of the reach of a sigmoid, tanh or ReLU at the end."""
-    if not _are_targets(batch) or not isinstance(batch[0], Tensor):
+    if not are_targets(batch) or not isinstance(batch[0], Tensor):
         return
     if not batch[0].is_floating_point():
         return
-    with torch.no_grad():
-        far = probe.outputs(model, (1e4 * batch[0], *batch[1:]))
-    low, high = float(far.min()), float(far.max())
-    targets = batch[1]
+    targets = batch[1][batch[1].isfinite()]
+    if not len(targets):
+        return
+    low, high = _reach(probe, (1e4 * batch[0], *batch[1:]))
     below = low >= 0 and float(targets.min()) < low
     inside = max(abs(low), abs(high)) <= 1 + 1e-6 and float(targets.abs().max()) > 1
     if inside or below:
@@ -144,66 +202,25 @@ def _bounded(probe: Program, model: nn.Module, batch: Any) -> Iterator[Finding]:
         )
 
 
-def about_loss(probe: Program) -> Iterator[Finding]:
-    """Whether the loss of a batch is a mean of its examples' losses."""
-    model, _ = probe.build()
-    model.eval()
-    batch = sample(probe, probe.train, COUNT)
-    count = examples(batch)
-    with torch.no_grad():
-        singles = [
-            float(probe.loss(model, part_of(batch, [place]))) for place in range(count)
-        ]
-        whole = float(probe.loss(model, batch))
-        mean = sum(singles) / count
-        if count > 3 and abs(whole / count - mean) < 1e-3 * abs(mean):
-            yield _summed(whole, mean, count)
-            return
-        outside = 0
-        for place in range(count - 1):
-            both = float(probe.loss(model, part_of(batch, [place, place + 1])))
-            low, high = sorted(singles[place : place + 2])
-            slack = SAME * max(abs(low), abs(high), 1e-6)
-            outside += not low - slack <= both <= high + slack
-    if outside:
-        yield Finding(
-            "loss",
-            "warning",
-            f"For {outside} of {count - 1} pairs of examples, the loss of both is not "
-            "between their own: the loss compares examples.",
-            "Look at the shapes: (n, 1) minus (n,) is (n, n).",
-            {"pairs": outside},
-        )
-    yield from _shapes(probe, model, batch)
+def _reach(probe: Program, batch: Any) -> tuple[float, float]:
+    """Between which values outputs stay, whatever the inputs and the weights are.
 
-
-def _shapes(probe: Program, model: nn.Module, batch: Any) -> Iterator[Finding]:
-    if not _are_targets(batch):
-        return
-    with torch.no_grad():
-        outputs = probe.outputs(model, batch)
-    if outputs.numel() == batch[1].numel() and outputs.shape != batch[1].shape:
-        says = f"Outputs have the shape {list(outputs.shape)}, targets "
-        says += f"{list(batch[1].shape)}."
-        yield Finding("loss", "notice", says, "Give both one shape, or they broadcast.")
-
-
-def _summed(whole: float, mean: float, count: int) -> Finding:
-    return Finding(
-        "loss",
-        "warning",
-        f"The loss of {count} examples is {whole:.3g}, the sum of theirs, not the mean "
-        f"({mean:.3g}): the best rate depends on the batch size.",
-        "Use the mean over the batch.",
-        {"loss": whole, "mean": mean},
-    )
-
-
-def _are_targets(batch: Any) -> bool:
-    """Whether what comes second are real numbers to predict."""
-    if not isinstance(batch, tuple) or len(batch) < 2:
-        return False
-    return isinstance(batch[1], Tensor) and batch[1].is_floating_point()
+    A norm or a tanh inside keeps outputs small as well, but only while the weights
+    after it are.
+    """
+    reached: list[Tensor] = []
+    for factor in FACTORS:
+        model, _ = probe.build()
+        model.eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(factor)
+            outputs = probe.outputs(model, batch)
+        reached.append(outputs[outputs.isfinite()])
+    every = torch.cat(reached)
+    if not len(every):
+        return -math.inf, math.inf
+    return float(every.min()), float(every.max())
 
 
 def _differ(first: Tensor, second: Tensor) -> bool:

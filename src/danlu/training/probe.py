@@ -22,8 +22,9 @@ from .trial_runs import STEADY, Noise, Stability, noise, stability
 class Probe(Program):
     """A model, its optimizer, its loss and its examples, and the tests to make on them.
 
-    `train` and `val` are tuples of tensors with one row for each example, or datasets
-    with a length and an index. `loss(model, batch)` is the mean over the batch.
+    `train` and `val` are tuples of tensors with one row for each example, datasets with
+    a length and an index, or DataLoaders of one. `loss(model, batch)` is the mean over
+    the batch; `coupled` says that it is meant to compare the examples of a batch.
     `forward` gives the model's outputs for a batch; without it, `model(batch[0])`.
     `step(model, optimizer, batch)` is the program's own update, if it has one.
     `frozen` are beginnings of names that are not meant to be trained. `updates` says

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .examples import batch_of, shuffled, size_of
+from .loader_examples import by_place
 
 Params = Mapping[str, Any]
 
@@ -24,8 +25,9 @@ Params = Mapping[str, Any]
 class Program:
     """A model, its optimizer, its loss and its examples, as factories.
 
-    `train` and `val` are tuples of tensors with one row for each example, or datasets
-    with a length and an index. `loss(model, batch)` is the mean over the batch.
+    `train` and `val` are tuples of tensors with one row for each example, datasets with
+    a length and an index, or DataLoaders of one. `loss(model, batch)` is the mean over
+    the batch; `coupled` says that it is meant to compare the examples of a batch.
     `forward` gives the model's outputs for a batch; without it, `model(batch[0])`.
     `step(model, optimizer, batch)` is the program's own update, if it has one.
     `frozen` are beginnings of names that are not meant to be trained.
@@ -51,10 +53,14 @@ class Program:
     forward: Callable[[nn.Module, Any], Any] | None = None
     step: Callable[[nn.Module, Optimizer, Any], object] | None = None
     frozen: tuple[str, ...] = ()
+    coupled: bool = False
     device: str = "cpu"
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("train", "val"):
+            if (source := getattr(self, name)) is not None:
+                object.__setattr__(self, name, by_place(source, name))
         if size_of(self.train) < 2:
             raise ValueError(
                 f"Probe needs at least 2 training examples, got {size_of(self.train)}"
@@ -100,6 +106,15 @@ class Program:
             )
         return model(batch[0])
 
+    def value(self, model: nn.Module, batch: Any) -> float:
+        """The loss as a number, without gradients unless the loss itself takes some."""
+        try:
+            with torch.no_grad():
+                return float(self.loss(model, batch))
+        except RuntimeError:
+            with torch.enable_grad():
+                return float(self.loss(model, batch).detach())
+
     def update(self, model: nn.Module, optimizer: Optimizer, batch: Any) -> float:
         """One plain update; the loss before it."""
         optimizer.zero_grad()
@@ -109,9 +124,13 @@ class Program:
         return float(loss.detach())
 
     def _built(self, params: Params) -> tuple[nn.Module, Optimizer]:
+        """Without what a schedule, which is not stepped here, did to the rates."""
         model = self.model(params).to(self.device)
         model.train()
-        return model, self.optimizer(model, params)
+        optimizer = self.optimizer(model, params)
+        for group in optimizer.param_groups:
+            group["lr"] = group.get("initial_lr", group["lr"])
+        return model, optimizer
 
 
 @contextmanager
