@@ -39,6 +39,8 @@ LEAST_FALL = 0.03  # of the first loss; less is what noise does to sweeps of noi
 # 1.5 deviations of a look on average and deviates by 0.8 of them.
 DEVIATIONS = 4
 CONFIRM = 50  # updates at the suggested rate
+CLIMBS = 4  # by factors of 2, at most
+GAIN = 0.1  # of the loss, for which it is worth it
 CONFIRMED = 256  # examples that its loss is taken on
 WIDE = 0.5  # decades between suggestions of sweeps: then they are guesses
 
@@ -132,9 +134,32 @@ def rate_range(
     if found.suggestion is None:
         return found
     after = _after(program, CONFIRM, found.suggestion)
-    if before - after >= LEAST_FALL * abs(before):
-        return found
-    return _denied(found, before, after)
+    if not before - after >= LEAST_FALL * abs(before):
+        return _denied(found, before, after)
+    return _climbed(program, found, after)
+
+
+def _climbed(program: Program, found: RateRange, loss: float) -> RateRange:
+    """Twice the rate, or half of it, as long as a short training ends lower by that."""
+    rate = found.suggestion
+    assert rate is not None
+    highest = math.inf if found.high is None else found.high
+    for factor in (2.0, 0.5):
+        for _ in range(CLIMBS):
+            if factor * rate > highest:
+                break
+            after = _after(program, CONFIRM, factor * rate)
+            if not after < loss - GAIN * abs(loss):
+                break
+            rate, loss = factor * rate, after
+        if rate != found.suggestion:
+            break
+    return replace(found, suggestion=rate, message=_says(found, rate))
+
+
+def _says(found: RateRange, rate: float) -> str:
+    """The message, with the rate that it was moved to."""
+    return found.message if found.verdict != "ok" else _usable(rate, found.spread)
 
 
 def judged(sweeps: Sequence[Sweep]) -> RateRange:
@@ -182,11 +207,21 @@ def _verdict(
             f"The loss diverges at no rate up to {rate:g}: sweep higher, or it has no "
             "lower bound (a wrong sign?)."
         )
-    if flat or (spread is not None and spread > WIDE):
-        width = "" if spread is None else f" ({spread:.1f} decades)"
-        return "noisy", f"The sweeps disagree{width}: use more of them, or more steps."
+    if flat:
+        count = f"{flat} of {len(sweeps)} sweeps fall"
+        return (
+            "noisy",
+            f"The loss of {count} at no rate: use more sweeps, or more steps.",
+        )
+    if spread is not None and spread > WIDE:
+        width = f"{spread:.1f} decades"
+        return "noisy", f"The sweeps disagree by {width}: use more, or more steps."
+    return "ok", _usable(usable, spread)
+
+
+def _usable(rate: float, spread: float | None) -> str:
     about = "" if spread is None else f", within a factor of {10**spread:.2g}"
-    return "ok", f"A rate of {usable:.2g} is usable{about}."
+    return f"A rate of {rate:.2g} is usable{about}."
 
 
 def _broke_early(sweep: Sweep) -> bool:
@@ -278,17 +313,17 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
     start = statistics.median(finite[:FIRST])
     bottom = min(range(len(smooth)), key=smooth.__getitem__)
     fall = start - smooth[bottom]
-    if fall < max(LEAST_FALL * abs(start), DEVIATIONS * _noise(finite)):
+    # What comes after the lowest loss may jump about, and says nothing of the fall.
+    noise = DEVIATIONS * _noise(finite[: max(bottom + 1, 2 * FIRST)])
+    if fall < max(LEAST_FALL * abs(start), noise):
         return none
     begun = next(
         place for place, loss in enumerate(smooth) if loss < start - BEGUN * fall
     )
-    ends = [
-        place
-        for place in range(bottom, len(smooth))
-        if smooth[place] > smooth[bottom] + GIVEN_BACK * fall
-    ]
     stopped = len(finite) < len(losses)
+    ends = _above(smooth, bottom, GIVEN_BACK * fall)
+    if not ends and not stopped:  # a loss with an upper bound gives back less
+        ends = _above(smooth, bottom, max(BEGUN * fall, noise))
     end = ends[0] if ends else (len(finite) - 1 if stopped else None)
     return replace(
         none,
@@ -296,6 +331,13 @@ def regions(rates: Sequence[float], losses: Sequence[float]) -> Sweep:
         lowest_at=rates[bottom],
         diverges_from=None if end is None else rates[end],
     )
+
+
+def _above(losses: Sequence[float], bottom: int, least: float) -> list[int]:
+    """From where on losses are that far above the lowest one, the last one as well."""
+    places = range(bottom, len(losses))
+    above = [place for place in places if losses[place] > losses[bottom] + least]
+    return above if above and above[-1] == len(losses) - 1 else []
 
 
 def _noise(losses: Sequence[float]) -> float:
@@ -317,7 +359,7 @@ def _loss(program: Program, model: nn.Module, batch: Any) -> float:
     """The loss of a batch in train mode; buffers and the random state are kept."""
     kept = [own.clone() for own in model.buffers()]
     with torch.no_grad(), _draws(program):
-        loss = float(program.loss(model, batch))
+        loss = program.value(model, batch)
         for buffer, before in zip(model.buffers(), kept, strict=True):
             buffer.copy_(before)
     return loss
