@@ -59,8 +59,17 @@ def test_the_value_at_the_step_counts_else_the_last() -> None:
 
 def test_a_metric_that_was_not_reported_has_no_value() -> None:
     assert parsed("a <= 20").value({}, 1) is None
-    assert parsed("a <= 20").value({"a": Curve.of({1: math.nan})}, 1) is None
     assert math.inf == parsed("a <= 20").value({"a": Curve.of({1: math.inf})}, 1)
+
+
+@pytest.mark.parametrize("limit", ["a <= 20", "a >= 20"])
+def test_nan_keeps_to_no_limit(limit: str) -> None:
+    own = parsed(limit)
+    value = own.value({"a": Curve.of({1: math.nan})}, 1)
+
+    assert value is not None
+    assert math.inf == own.slack(value)
+    assert "a is not a finite number" == own.broken_by(own.slack(value))
 
 
 def test_a_constraint_is_shown_as_written_but_for_spaces() -> None:
@@ -73,3 +82,9 @@ def test_what_is_broken_in_all_counts_each_limit_by_its_largest_violation() -> N
 
     assert [0.0, 1.0, 1.5, 0.5] == violations(slacks).tolist()
     assert [0.0, 0.0] == violations(np.empty((2, 0))).tolist()
+
+
+def test_an_infinite_violation_counts_as_the_largest_one() -> None:
+    slacks = np.array([[math.inf, -math.inf], [4.0, -1.0], [2.0, 3.0]])
+
+    assert [1.0, 1.0, 1.5] == violations(slacks).tolist()

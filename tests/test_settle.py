@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +87,8 @@ class Impatient(Scheduler):
 
 
 @pytest.mark.parametrize(
-    ("ms", "state"), [(31.0, State.INFEASIBLE), (10.0, State.STOPPED)]
+    ("ms", "state"),
+    [(31.0, State.INFEASIBLE), (math.nan, State.INFEASIBLE), (10.0, State.STOPPED)],
 )
 def test_a_trial_stopped_early_is_infeasible_where_it_is_beyond_a_limit(
     ms: float, state: State

@@ -55,11 +55,18 @@ class Constraint:
             object.__setattr__(self, "text", f"{self.metric} {sign} {self.limit:.12g}")
 
     def slack(self, value: float) -> float:
-        """By how much `value` is beyond the limit; 0 or less where it keeps to it."""
+        """By how much `value` is beyond the limit; 0 or less where it keeps to it.
+
+        Nan is as far beyond it as can be.
+        """
+        if math.isnan(value):
+            return math.inf
         return value - self.limit if self.upper else self.limit - value
 
     def broken_by(self, slack: float) -> str:
         """How a value beyond the limit by `slack` breaks it: `latency_ms 31 > 20`."""
+        if math.isinf(slack):
+            return f"{self.metric} is not a finite number"
         value = self.limit + slack if self.upper else self.limit - slack
         sign = ">" if self.upper else "<"
         return f"{self.metric} {value:.6g} {sign} {self.limit:.6g}"
@@ -67,29 +74,43 @@ class Constraint:
     def value(self, curves: Mapping[str, Curve], step: int | None) -> float | None:
         """The metric of a trial at `step`, at its last report if it has none there.
 
-        A metric that was never reported is None, and so is one that is nan.
+        A metric that was never reported is None.
         """
         curve = curves.get(self.metric)
         if curve is None or not len(curve):
             return None
         (there,) = np.nonzero(curve.steps == step)
-        value = float(curve.values[there[-1] if len(there) else -1])
-        return None if math.isnan(value) else value
+        return float(curve.values[there[-1] if len(there) else -1])
 
     def __str__(self) -> str:
         return self.text
+
+
+def bounded(slacks: Array) -> Array:
+    """Slacks (n, c) of which infinite ones are as large as the largest finite one.
+
+    What was never said (nan) is 0.
+
+    >>> bounded(np.array([[-2.0], [math.inf], [5.0], [math.nan]])).tolist()
+    [[-2.0], [5.0], [5.0], [0.0]]
+    """
+    sizes = np.where(np.isfinite(slacks), np.abs(slacks), 0.0)
+    largest = sizes.max(axis=0, initial=0.0)
+    most = np.broadcast_to(np.where(largest > 0, largest, 1.0), slacks.shape)
+    known = np.where(np.isinf(slacks), np.sign(slacks) * most, slacks)
+    return np.where(np.isnan(known), 0.0, known)
 
 
 def violations(slacks: Array) -> Array:
     """By how much trials break their constraints in all (n,), from slacks (n, c).
 
     0 where a trial keeps all of them or never said (nan). Constraints have units of
-    their own, so the largest violation of each one counts 1.
+    their own, so the largest violation of each one counts 1; an infinite one as well.
 
     >>> violations(np.array([[-2.0, 3.0], [4.0, -1.0], [1.0, 6.0]])).tolist()
     [0.5, 1.0, 1.25]
     """
-    broken = np.maximum(np.nan_to_num(slacks), 0.0)
+    broken = np.maximum(bounded(slacks), 0.0)
     largest = broken.max(axis=0, initial=0.0)
     total: Array = (broken / np.where(largest > 0, largest, 1.0)).sum(axis=1)
     return total

@@ -173,18 +173,33 @@ def test_an_infeasible_third_is_avoided() -> None:
     assert lowest(known) < 0.45
 
 
-def test_a_constraint_is_kept() -> None:
-    space = SQUARE
-    known = History(space, Metric("loss"), [], constraints=(parsed("size <= 0.5"),))
+def constrained(loss: Loss, size_of: Callable[[float], float]) -> History:
+    """24 trials whose size, which depends on x, is to be at most 0.5."""
+    known = History(SQUARE, Metric("loss"), [], constraints=(parsed("size <= 0.5"),))
     for place in range(24):
         params = asked(GP(), known)
-        size = number(params, "x")
-        loss = -size + (number(params, "y") - 0.4) ** 2
-        trial = ended(place, params, loss=math.nan if size > 0.5 else loss, size=size)
+        size = size_of(number(params, "x"))
+        found = loss(params) if size <= 0.5 else math.nan
+        trial = ended(place, params, loss=found, size=size)
         known = replace(known, trials=[*known.trials, trial])
+    return known
+
+
+def test_a_constraint_is_kept() -> None:
+    def loss(params: Params) -> float:
+        return -number(params, "x") + (number(params, "y") - 0.4) ** 2
+
+    known = constrained(loss, lambda x: x)
 
     assert lowest(known) < -0.46  # -0.5 is the least that keeps it
     assert sum(t.state is State.INFEASIBLE for t in known.trials[12:]) <= 6
+
+
+def test_a_constraint_that_is_infinitely_broken_is_learned_as_well() -> None:
+    known = constrained(branin, lambda x: math.inf if x > 0.8 else 0.1 + x / 4)
+
+    assert lowest(known) < 0.41  # 0.398 is the least
+    assert sum(t.state is State.INFEASIBLE for t in known.trials[12:]) <= 4
 
 
 def test_a_running_trial_is_never_repeated() -> None:

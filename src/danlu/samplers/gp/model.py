@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...belief import log_belief
+from ...constraint import bounded
 from ...history import History
 from ...space import Array
 from . import acquisition
@@ -143,8 +144,7 @@ def _hyper(evidence: Evidence, trend: Trend = ()) -> Hyper:
 
 def _stated(X: Array, y: Array, slacks: Array) -> Iterator[tuple[Array, Array]]:
     """Points and slacks of each constraint, and of being feasible at all."""
-    for slack in slacks.T:
-        known = ~np.isnan(slack)
+    for known, slack in zip(~np.isnan(slacks.T), bounded(slacks).T, strict=True):
         if known.any():
             size = np.median(np.abs(slack[known])) or 1.0
             yield X[known], np.arcsinh(slack[known] / size)  # tames the tails, keeps 0
