@@ -100,15 +100,16 @@ class Probe(Program):
     def check(self) -> tuple[Finding, ...]:
         """Looks for faults that raise no error; at least one finding for each check.
 
-        A fault has the level `warning`. Takes seconds for a small model: about a
-        thousand updates at most.
+        A fault has the level `warning`. Takes seconds for a small model: some hundred
+        updates, about a thousand where little is learned.
         """
         return preflight.check(self)
 
     def lr_range(self, *, sweeps: int = 3, low: float = 1e-6) -> RateRange:
         """The range test of the learning rate: a usable rate, its spread, a verdict.
 
-        Each sweep raises the rate from `low` to 10 in 100 updates.
+        Each sweep raises the rate from `low` to 10 in 100 updates. Then come short
+        trainings at the rate that they suggest, and at multiples of 2 of it.
         """
         return rate_range(self, sweeps=sweeps, low=low)
 

@@ -3,7 +3,8 @@
 L. N. Smith (2015), "Cyclical learning rates for training neural networks", section 3.3:
 raise the rate from update to update and see where the loss falls and where it diverges.
 Here the loss is that of examples that stay the same, several sweeps say how far the
-answer can be trusted, and a short training at the suggested rate has to lower the loss.
+answer can be trusted, a short training at the suggested rate has to lower the loss, and
+others at twice the rate or half of it say whether it should be higher or lower.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ def rate_range(
 ) -> RateRange:
     """Sweeps the rate from `low` to `high` with fresh weights, `sweeps` times.
 
-    Then trains shortly at the suggested rate, as chance can lower the loss in a sweep.
+    Then trains shortly at the suggested rate, as chance can lower the loss in a sweep,
+    and at multiples of 2 of it, as long as they end lower.
 
     >>> import torch
     >>> X = torch.randn(99, 4, generator=torch.Generator().manual_seed(0))
