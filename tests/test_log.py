@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import danlu
-from danlu import Curve, Float, History, Metric, Ruling, State, Study, Trial
+from danlu import Choice, Curve, Float, History, Metric, Ruling, State, Study, Trial
+from danlu.cli.run import run
+from danlu.cli.stated import stated
 from danlu.decide.decision import Decision, NextStudy, Runs
+from danlu.domain import Domain
 from danlu.log import command, csv_text, entry, markdown
 from danlu.studyfile import Program
 
@@ -92,6 +97,47 @@ def test_a_function_is_named_in_the_command() -> None:
     said = command(STUDY, Program(function="train.py:train"))
 
     assert said.startswith("danlu run train.py:train -p lr=")
+
+
+def stated_by(line: str) -> Study:
+    """The study that a line states, typed where there is no study file."""
+    ctx = run.make_context("run", shlex.split(line)[2:])
+    return stated(ctx.params["target"], ctx.obj, ctx.params).study
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"lr": Float(0, 1), "opt": Choice(["sgd", "adam", True, None, 2.5])},
+        {"n": Choice([8, 16], branches={8: {"u": Float(0, 1)}})},
+        {"n": Choice([2.5, 1e-5], branches={1e-5: {"u": Float(0, 1)}})},
+        {"n": Choice([True, False, None], branches={True: {"u": Float(0, 1)}})},
+        {"n": Choice(["8", "true"], branches={"8": {"u": Choice(["no"])}})},
+        {"n": Choice([8, 16], branches={8: {"u": Float(0, 1)}}), "lr": Float(0, 1)},
+        {"model.width": Choice([8]), "a=b": Float(0, 1)},
+        {"opt": Choice(["sgd", "adam"], belief=danlu.Belief("adam", 0.9))},
+    ],
+)
+def test_the_command_states_the_same_study(
+    space: dict[str, Domain], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = Study("s", "Which?", "err", space, trials=3)
+
+    again = stated_by(command(study, Program(command=("train",))))
+
+    assert study == again
+    assert repr(study) == repr(again)  # 1 == True, and one dict any other order of it
+
+
+def test_the_space_may_be_said_by_set_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    line = "danlu run --set space.x=0.0..1.0 --set metric=err -n 3 -- train"
+
+    assert stated_by(line).search_space.domains == {"x": Float(0, 1)}
 
 
 def test_a_table_stays_a_table_whatever_the_notes_say() -> None:

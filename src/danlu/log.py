@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,7 +21,7 @@ from .errors import SpaceError
 from .history import History
 from .sentence import plural
 from .study import Study
-from .studyfile import Program, domain_text, read_value, study_text
+from .studyfile import Program, domain_text, read_value, study_text, value_text
 from .studyfile import domain as read_domain
 from .trial import Kind
 
@@ -145,9 +144,7 @@ def command(study: Study, program: Program | None = None) -> str:
     words = ["danlu", "run"]
     if program is not None and program.function:
         words.append(program.function)
-    domains = study.search_space.domains.items()
-    for (name, domain), value in zip(domains, said.pop("space").values(), strict=True):
-        words += _param(name, domain, value)
+    words += _space(study.search_space.domains, said.pop("space"))
     words += _metric(said.pop("metric"))
     words += ["-n", str(said.pop("trials")), "--name", said.pop("study")]
     words += ["--goal", said.pop("goal")]
@@ -209,14 +206,25 @@ def _next(decision: Decision) -> str:
     return "; ".join(f"{own.name}: {own.reason}" for own in decision.next_studies)
 
 
-def _param(name: str, domain: Domain, value: object) -> list[str]:
-    """A hyperparameter as `-p` takes it, or as a study file has it."""
-    text = domain_text(domain)
+def _space(domains: Mapping[str, Domain], said: object) -> list[str]:
+    """Each hyperparameter as `-p` takes it, or all of them as a study file has them.
+
+    Never some so and some so: a space is also the order of its hyperparameters.
+    """
+    params = {name: domain_text(domain) for name, domain in domains.items()}
+    short = all(_has_short_form(n, text, domains[n]) for n, text in params.items())
+    if not short:
+        return _set("space", said)
+    return [word for n, text in params.items() for word in ("-p", f"{n}={text}")]
+
+
+def _has_short_form(name: str, text: str, domain: Domain) -> bool:
+    """Whether `-p` reads this name and domain back."""
     try:
         is_read_back = read_domain(text) == domain
-    except SpaceError:  # options of options have no short form
-        is_read_back = False
-    return ["-p", f"{name}={text}"] if is_read_back else _set(f"space.{name}", value)
+    except SpaceError:  # one option alone has no short form
+        return False
+    return is_read_back and name == name.strip() and "=" not in name
 
 
 def _metric(said: object) -> list[str]:
@@ -228,7 +236,7 @@ def _metric(said: object) -> list[str]:
 
 
 def _set(key: str, value: object) -> list[str]:
-    return ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
+    return ["--set", f"{key}={value_text(value)}"]
 
 
 def _cell(text: str) -> str:

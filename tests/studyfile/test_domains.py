@@ -38,6 +38,13 @@ from danlu.studyfile.domains import domains
         ("8..64 ~ 32 @ 0.8", Int(8, 64, belief=Belief(32, 0.8))),
         ("-2..2.0~-1", Float(-2, 2, belief=Belief(-1))),
         ("~/a|~/b", Choice(["~/a", "~/b"])),
+        ("a|~/b", Choice(["a", "~/b"])),
+        ("'a'|\"b~a\"", Choice(["a", "b~a"])),
+        ("sgd|adam~adam", Choice(["sgd", "adam"], belief=Belief("adam"))),
+        ("sgd | adam ~ sgd @ 0.8", Choice(["sgd", "adam"], belief=Belief("sgd", 0.8))),
+        ("32<64~32", Choice([32, 64], ordered=True, belief=Belief(32))),
+        ("true|'a|b'~'a|b'@0.9", Choice([True, "a|b"], belief=Belief("a|b", 0.9))),
+        ("~/a|~/b~'~/a'", Choice(["~/a", "~/b"], belief=Belief("~/a"))),
         ("don't|can't", Choice(["don't", "can't"])),
     ],
 )
@@ -64,6 +71,10 @@ def test_text_stands_for_a_domain(text: str, expected: Domain) -> None:
         ("1..8~9", "9 is not in 1..8"),
         ("1..8~4@1", "is between 0 and 1"),
         ("a||b", "empty option"),
+        ("a|b~c", "expects 'c', which is not in a | b: write one of them after ~"),
+        ("v~1|v~2", "expects 2, which is not in v~1 | v: write one of them after ~"),
+        ("a|b~a@high", "has 'high' after @"),
+        ("a|b~a@1", "is between 0 and 1"),
         ("a|a", "stands twice"),
         ("", "is not a domain"),
     ],
@@ -87,6 +98,8 @@ def test_text_that_stands_for_none_says_what_to_write(text: str, says: str) -> N
         Choice(["a", "b"]),
         Choice([7, 2.5, True, None, "true", "7", " x", ""]),
         Choice([1, 2], ordered=True),
+        Choice(["a", "b~a"], belief=Belief("b~a")),
+        Choice(["a@1", "true", True], belief=Belief("true", 0.75)),
     ],
 )
 def test_a_domain_written_as_text_is_read_back(stated: Domain) -> None:
@@ -94,7 +107,7 @@ def test_a_domain_written_as_text_is_read_back(stated: Domain) -> None:
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-texts = st.text(st.sampled_from("ab|<'\"\\ \n:.1丹"))
+texts = st.text(st.sampled_from("ab~@|<'\"\\ \n:.1丹"))
 words = st.one_of(texts, numbers, st.integers(), st.none(), st.just(True))
 
 
@@ -103,7 +116,8 @@ def any_domain(draw: st.DrawFn) -> Domain:
     kind = draw(st.sampled_from([Float, Int, Choice]))
     if kind is Choice:
         options = draw(st.lists(words, min_size=2, unique_by=(repr, lambda v: v)))
-        return Choice(options, draw(st.booleans()))
+        beliefs = st.builds(Belief, st.sampled_from(options))
+        return Choice(options, draw(st.booleans()), belief=draw(beliefs | st.none()))
     bounds = draw(st.lists(numbers if kind is Float else st.integers(), min_size=2))
     low, high = min(bounds), max(bounds)
     log = 0 < low and high <= LARGEST

@@ -64,7 +64,7 @@ def stated(
     Raises:
         StudyError, SpaceError: something is missing or faulty.
     """
-    document, folder = _begin(target, words, bool(options["params"]))
+    document, folder = _begin(target, words, options)
     if target is not None and is_reference(target):
         document = _instead(document, "function", "command", target)
     if words:
@@ -89,22 +89,29 @@ def pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _begin(
-    target: str | None, words: Sequence[str] | None, has_params: bool
+    target: str | None, words: Sequence[str] | None, options: Mapping[str, Any]
 ) -> tuple[Document, Path]:
     """What the study file says, if one is meant, and the folder of the program."""
     is_program = bool(words) or (target is not None and is_reference(target))
     if target is not None and not is_reference(target):
         return _read_target(Path(target))
-    if is_program and has_params:
+    if is_program and options["params"]:
         return Document(_NO_FILE), Path()
     found = _study_file(Path())
     if found is not None:
         return read(found), Path()
+    if is_program and any(map(_is_of_space, options["settings"])):
+        return Document(_NO_FILE), Path()
     raise StudyError(
         f"no study file here ({FILES[0]}): `danlu init` writes one; or state the study "
         "in one line: danlu run -p 'lr=1e-4..1e-1:log' --min val_loss --trials 20 "
         "-- python train.py --lr {lr}"
     )
+
+
+def _is_of_space(setting: str) -> bool:
+    """Whether a `--set` says what may vary."""
+    return setting.partition("=")[0].strip().split(".")[0] == "space"
 
 
 def _read_target(path: Path) -> tuple[Document, Path]:
@@ -177,9 +184,10 @@ def _with_defaults(document: Document) -> Document:
     if document.get("study") is None:
         document = document.put(("study",), _name(document), "default")
     if document.get("goal") is None:
-        extreme = "largest" if metric["goal"] == "max" else "smallest"
+        table = metric if isinstance(metric, Mapping) else {"name": metric}
+        extreme = "largest" if table.get("goal") == "max" else "smallest"
         names = ", ".join(document.get("space") or {})
-        goal = f"Which values of {names} give the {extreme} {metric['name']}?"
+        goal = f"Which values of {names} give the {extreme} {table.get('name')}?"
         document = document.put(("goal",), goal, "default")
     return document
 

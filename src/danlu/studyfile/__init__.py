@@ -25,7 +25,7 @@ from .domains import domain, domain_text
 from .function import is_reference
 from .keys import DEFAULTS, KEYS
 from .program import Program, read_program, write_program
-from .write import study_text
+from .write import study_text, value_text
 
 __all__ = [
     "DEFAULTS",
@@ -43,6 +43,7 @@ __all__ = [
     "read_value",
     "schema",
     "study_text",
+    "value_text",
     "write_program",
 ]
 

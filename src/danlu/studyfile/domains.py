@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..domain import Belief, Choice, Domain, Float, Int, Value
+from ..domain import Belief, Choice, Domain, Float, Int, Value, same
 from ..errors import DanluError, SpaceError, did_you_mean
 from ..jsontext import dumps, loads
 from .document import MOST_DIGITS, Document, Key
@@ -20,6 +21,10 @@ _WHOLE = re.compile(r"[-+]?[0-9]+$")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 _QUOTED = r"""\"(?:[^"\\]|\\.)*"|'[^']*'"""
 _QUOTED_OPTION = re.compile(rf"(?:^|(?<=[|<]))\s*(?:{_QUOTED})\s*(?=[|<]|\Z)")
+_BELIEF = re.compile(  # behind an option: `~` before one is a part of it, as in ~/data
+    rf"(?<=[^\s|<~])\s*~\s*(?P<center>{_QUOTED}|[^|<~'\"@]+?)\s*"
+    r"(?:@(?P<confidence>[^|<~'\"@]*))?\Z"
+)
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 _FORMS = "write low..high (as 1e-4..1e-1:log or 8..64), or options (as sgd|adam)"
 
@@ -31,31 +36,34 @@ def domain(text: str) -> Domain:
     0.0001..0.1 log, 8..64 whole
     >>> domain("1e-4..1e-1:log~3e-3").belief
     Belief(center=0.003, confidence=0.5)
-    >>> domain("32<64<128").ordered
-    True
+    >>> domain("32<64<128").ordered, domain("sgd|adam~adam").belief.center
+    (True, 'adam')
 
     Raises:
         SpaceError: it stands for none.
     """
-    bare = _QUOTED_OPTION.sub("", text)
+    listed = _BELIEF.sub("", text)
+    bare = _QUOTED_OPTION.sub("", listed)
     for between in "|<":
         if between in bare:
-            options = [_option(part, text) for part in _split(text, between)]
-            return Choice(options, ordered=between == "<")
+            options = [_option(part, text) for part in _split(listed, between)]
+            own = Choice(options, ordered=between == "<")
+            return replace(own, belief=_believed_option(own, text))
     if ".." in text:
         return _range(text)
     raise SpaceError(f"{text!r} is not a domain: {_FORMS}; one value goes under fixed")
 
 
 def domain_text(of: Domain) -> str:
-    """A domain as text; `domain` reads it back but for a choice's branches and belief.
+    """A domain as text; `domain` reads it back but for a choice's branches.
 
     >>> domain_text(Float(1e-4, 0.1, log=True)), domain_text(Int(0, 1))
     ('0.0001..0.1:log', '0..1:int')
     """
     if isinstance(of, Choice):
         between = "<" if of.ordered else "|"
-        return between.join(_option_text(option) for option in of.options)
+        options = between.join(_option_text(option) for option in of.options)
+        return f"{options}{_belief_text(of.belief)}"
     suffix = ":log" if of.log else ""
     if isinstance(of, Int) and (of.low, of.high) == (0, 1):
         suffix += ":int"
@@ -66,7 +74,8 @@ def _belief_text(belief: Belief | None) -> str:
     if belief is None:
         return ""
     sure = belief.confidence != Belief.confidence
-    return f"~{belief.center!r}{f'@{belief.confidence!r}' if sure else ''}"
+    center = _option_text(belief.center)
+    return f"~{center}{f'@{belief.confidence!r}' if sure else ''}"
 
 
 def domains(document: Document, key: Key, table: object) -> dict[str, Domain]:
@@ -242,6 +251,25 @@ def _believed(words: str, text: str) -> Belief:
     return Belief(_number(center), float(confidence) if at else Belief.confidence)
 
 
+def _believed_option(own: Choice, text: str) -> Belief | None:
+    """The belief behind `~` at the end of options, None where there is none."""
+    found = _BELIEF.search(text)
+    if found is None:
+        return None
+    center, stated = _option(found["center"], text), found["confidence"]
+    if not any(same(center, option) for option in own.options):
+        raise SpaceError(
+            f"{text!r} expects {center!r}, which is not in {own}: write one of them "
+            'after ~, and an option that has a ~ in quotes, as "v~1"|"v~2"'
+        )
+    if stated is not None and not _NUMBER.match(stated.strip()):
+        raise SpaceError(
+            f"{text!r} has {stated.strip()!r} after @: write how sure you are, as "
+            "sgd|adam~adam@0.8"
+        )
+    return Belief(center, Belief.confidence if stated is None else float(stated))
+
+
 def _is_whole(low: str, high: str, text: str, suffixes: list[str]) -> bool:
     """Whether a range means whole numbers; raises where that is anybody's guess."""
     if "int" in suffixes or "float" in suffixes:
@@ -296,7 +324,7 @@ def _unquoted(word: str) -> str:
 def _option_text(option: Value) -> str:
     if not isinstance(option, str):
         return next((w for w, v in _WORDS.items() if v is option), repr(option))
-    bare = option.strip() == option and not re.search(r"[|<'\"]", option)
+    bare = option.strip() == option and not re.search(r"[|<'\"~@]", option)
     if bare and option and _option(option, option) == option:
         return option
     return dumps(option)

@@ -37,11 +37,25 @@ def study_text(
     <BLANKLINE>
     """
     lines = [f"study: {_scalar(study.name)}", f"goal: {_scalar(study.goal)}"]
-    lines += [f"{key}: {_flow(v)}" for key, v in _program(program, folder).items()]
-    lines += [f"metric: {_flow(_metric(study))}", "space:"]
+    lines += [f"{key}: {value_text(v)}" for key, v in _program(program, folder).items()]
+    lines += [f"metric: {value_text(_metric(study))}", "space:"]
     lines += _domains(study.search_space.domains, _INDENT)
-    lines += [f"{key}: {_flow(value)}" for key, value in _rest(study).items()]
+    lines += [f"{key}: {value_text(value)}" for key, value in _rest(study).items()]
     return "\n".join(lines) + "\n"
+
+
+def value_text(value: Any) -> str:
+    """A value on one line, which `read_value` reads back with the type of each key.
+
+    >>> value_text({"choice": {8: {"lr": "0.1..1.0"}, True: None, "8": [1, "a b"]}})
+    '{choice: {8: {lr: "0.1..1.0"}, true: null, "8": [1, "a b"]}}'
+    """
+    if isinstance(value, Mapping):
+        inside = (f"{_scalar(key)}: {value_text(own)}" for key, own in value.items())
+        return f"{{{', '.join(inside)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(value_text(own) for own in value)}]"
+    return _scalar(value)
 
 
 def _metric(study: Study) -> Any:
@@ -112,24 +126,14 @@ def _domain(name: str, domain: Domain, indent: str) -> Iterator[str]:
     options = list(domain.options)
     if not domain.branches:
         said: Any = {"choice": options, **about} if about else options
-        yield f"{indent}{name}: {_flow(said)}"
+        yield f"{indent}{name}: {value_text(said)}"
         return
     yield f"{indent}{name}:"
-    yield from (f"{indent}{_INDENT}{key}: {_flow(v)}" for key, v in about.items())
+    yield from (f"{indent}{_INDENT}{key}: {value_text(v)}" for key, v in about.items())
     yield f"{indent}{_INDENT}choice:"
     for option in options:
         yield f"{indent}{_INDENT * 2}{_scalar(option)}:"
         yield from _domains(domain.branches.get(option, {}), indent + _INDENT * 3)
-
-
-def _flow(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, Mapping):
-        inside = (f"{_scalar(key)}: {_flow(own)}" for key, own in value.items())
-        return f"{{{', '.join(inside)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(_flow(own) for own in value)}]"
-    return _scalar(value)
 
 
 def _scalar(value: Any) -> str:
