@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,6 +221,21 @@ def test_numpy_values_become_plain_ones() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "key"),
+    [([True, False], np.True_), ([8, 16], np.int64(8)), ([2.5, 8], 8.0)],
+)
+def test_a_branch_is_kept_under_its_option_however_that_was_written(
+    options: list[Value], key: Any
+) -> None:
+    own = {"x": Float(0, 1)}
+    (option,) = (option for option in options if option == key)
+
+    made = Choice(options, branches={key: own})
+
+    assert repr({option: own}) == repr(made.branches)  # 8.0 == 8, which is no text 8
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Float(1, 0), "needs low <= high, got low=1.0, high=0.0: swap them"),
@@ -237,12 +253,16 @@ def test_numpy_values_become_plain_ones() -> None:
         (lambda: Choice([]), "at least one option, got none"),
         (lambda: Choice("adam"), "needs a list of options"),
         (lambda: Choice(["a", "a"]), "'a' stands twice"),
-        (lambda: Choice([1, True]), "True stands twice"),
+        (lambda: Choice([1, True]), "True stands twice \\(1 equals it\\): remove one"),
         (lambda: Choice([math.nan]), "must be finite, got nan"),
         (lambda: Choice([print]), "look the object up in the training program"),  # type: ignore[list-item]
         (
             lambda: Choice(["a"], branches={"b": {"x": Float(0, 1)}}),
             "a branch for 'b', which is not an option",
+        ),
+        (
+            lambda: Choice([1, 2], branches={True: {"x": Float(0, 1)}}),
+            "a branch for True, which is not an option: there are 1, 2",
         ),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 import danlu
 from danlu import Float, Kind, State, Study
+from danlu.domain import Domain
 from danlu.errors import (
     DanluError,
     ReportError,
@@ -443,6 +444,19 @@ def test_a_study_learns_from_the_trials_of_earlier_ones(project: Project) -> Non
 
     assert points[:, 0] == pytest.approx(losses)
     assert 4 == len(losses)
+
+
+@pytest.mark.parametrize("space", [{"x": Float(4, 5)}, {"y": Float(0, 1)}])
+def test_a_study_whose_teacher_knows_nothing_of_its_space_is_warned(
+    project: Project, space: dict[str, Domain], caplog: pytest.LogCaptureFixture
+) -> None:
+    run_through(project, study(name="first", trials=4))
+
+    project.plan(study(name="near", learn_from=["first"]))
+    assert "learn_from" not in caplog.text
+    project.plan(study(name="far", learn_from=["first"], space=space))
+
+    assert "names 'first', of whose 4 trials none tells anything" in caplog.text
 
 
 def test_a_stored_study_still_knows_its_teachers(tmp_path: Path) -> None:

@@ -192,6 +192,13 @@ def test_only_what_the_chosen_option_brings_is_handed_out() -> None:
     assert expected == SPACE.decode(u)
 
 
+def test_a_branch_of_an_option_from_numpy_is_reached() -> None:
+    branches = {np.True_: {"x": Float(0, 1)}, np.False_: {}}
+    space = SearchSpace({"c": Choice(branches)})  # type: ignore[arg-type]
+
+    assert {"c": True, "x": 0.5} == space.decode([0.1, 0.5])
+
+
 def test_a_pinned_choice_removes_the_branches_not_taken() -> None:
     pinned = SPACE.pin({"optimizer": "adam"})
 

@@ -254,20 +254,14 @@ class Choice:
                 f"Choice needs a list of options, got the text {self.options!r}: "
                 f"write Choice([{self.options!r}])"
             )
-        branches = dict(self.branches)
+        branches: Mapping[Value, Mapping[str, Domain]] = self.branches
         if isinstance(self.options, Mapping):
-            branches = {
-                option: dict(own) for option, own in self.options.items() if own
-            }
+            branches = {option: own for option, own in self.options.items() if own}
         options = tuple(plain(option) for option in self.options)
         _check_options(options)
-        for option in branches:
-            if option not in options:
-                raise SpaceError(
-                    f"Choice has a branch for {option!r}, which is not an option"
-                )
         object.__setattr__(self, "options", options)
-        object.__setattr__(self, "branches", branches)
+        own = {self._option_of(key): dict(inner) for key, inner in branches.items()}
+        object.__setattr__(self, "branches", own)
         object.__setattr__(self, "belief", _believed(self.belief, self.admit))
 
     def decode(self, u: float) -> Value:
@@ -290,6 +284,16 @@ class Choice:
             if same(wanted, option):
                 return option
         raise SpaceError(f"{shown(value)} is not in {self}")
+
+    def _option_of(self, key: Value) -> Value:
+        """The option that a branch belongs to."""
+        try:
+            return self.admit(key)
+        except SpaceError:
+            raise SpaceError(
+                f"Choice has a branch for {key!r}, which is not an option: "
+                f"there are {', '.join(map(repr, self._options))}"
+            ) from None
 
     @property
     def _options(self) -> tuple[Value, ...]:
@@ -365,7 +369,9 @@ def _check_options(options: tuple[Value, ...]) -> None:
         raise SpaceError("Choice needs at least one option, got none")
     for place, option in enumerate(options):
         if option in options[:place]:
-            raise SpaceError(f"Choice has equal options: {option!r} stands twice")
+            first = options[options.index(option)]
+            also = "" if repr(first) == repr(option) else f" ({first!r} equals it)"
+            raise SpaceError(f"In Choice {option!r} stands twice{also}: remove one")
 
 
 def same(left: Value, right: Value) -> bool:

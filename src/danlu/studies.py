@@ -6,10 +6,14 @@ import logging
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import codec, settle
 from .ask import sampler_of, scheduler_of
 from .errors import StudyError, StudyNotFound, did_you_mean
+from .history import History
 from .memory import Memory, earlier_studies
+from .sentence import plural
 from .statement import is_amended
 from .storage.base import Storage, StudyRecord
 from .study import Study
@@ -26,6 +30,19 @@ def advise(study: Study, but: Container[str] = ()) -> None:
             _log.warning("%s. %s", finding.message.rstrip("."), finding.advice)
 
 
+def _advise_of_earlier(study: Study, history: History) -> None:
+    """Logs which earlier studies tell nothing about this one's space."""
+    known = zip(study.learn_from, history.earlier, history.transferred(), strict=True)
+    for name, earlier, (points, _) in known:
+        if len(earlier.trials) and np.isnan(points).all():
+            _log.warning(
+                "learn_from names %r, of whose %s none tells anything about this "
+                "space: leave it out, or let the ranges overlap",
+                name,
+                plural(len(earlier.trials), "trial"),
+            )
+
+
 class Studies:
     """Keeps studies under their names, and follows their trials."""
 
@@ -37,6 +54,7 @@ class Studies:
         """The study, kept under its name (see `Project.plan`)."""
         if self.keep(study):
             advise(study)
+            _advise_of_earlier(study, self._known[study.name][1].history())
         return study
 
     def keep(self, study: Study) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from danlu.analysis.base import Finding, Level
 from danlu.analysis.design import design
 from danlu.domain import Choice, Domain, Float, Int
+from danlu.samplers import Fixed, Grid, Sampler
 from danlu.schedulers import Hyperband
 from danlu.study import Study
 
@@ -166,6 +167,33 @@ def test_too_few_trials_are_a_warning_with_the_number_needed() -> None:
 
 def test_ten_trials_for_each_dimension_of_each_arm_are_enough() -> None:
     assert findings({"lr": RATE, "width": Int(8, 64)}, trials=20) == {}
+
+
+def test_no_more_trials_are_needed_than_there_are_combinations() -> None:
+    space: dict[str, Domain] = {"a": Int(0, 1), "b": Choice(["x", "y"])}
+    assert findings(space, trials=12) == {}
+    few = findings(space, trials=3)["too-few-trials"]
+    assert few.evidence["change"] == {"trials": 4}
+    assert "make 20, of which 4 are different" in few.message
+
+
+def test_a_grid_that_the_trials_do_not_finish_is_a_warning() -> None:
+    space: dict[str, Domain] = {name: Float(0, 1) for name in "abc"}
+    found = findings(space, sampler="grid", trials=30)
+    assert list(found) == ["unfinished-list"]
+    assert found["unfinished-list"].level is Level.WARNING
+    assert found["unfinished-list"].evidence == {"points": 125, "trials": 30}
+
+
+@pytest.mark.parametrize("sampler", [Grid(levels=2), Fixed([{"a": 0.1}] * 2)])
+def test_a_list_that_ends_before_the_trials_is_a_notice(sampler: Sampler) -> None:
+    found = findings({"a": Float(0, 1)}, sampler=sampler, trials=12)
+    assert list(found) == ["short-list"]
+    assert found["short-list"].evidence["change"] == {"trials": 2}
+
+
+def test_a_grid_of_as_many_points_as_trials_has_no_finding() -> None:
+    assert findings({"a": Float(0, 1)}, sampler=Grid(levels=7), trials=7) == {}
 
 
 def test_what_is_fixed_beside_a_comparison_is_a_notice() -> None:

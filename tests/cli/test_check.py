@@ -20,6 +20,12 @@ def test_a_space_of_options_has_a_size(danlu: Danlu, bowl: Path) -> None:
     assert "3, over 2 hyperparameters with 6 combinations" in said.out
 
 
+def test_the_time_of_a_grid_is_that_of_its_points(danlu: Danlu, bowl: Path) -> None:
+    said = danlu("check", "--sampler", "grid", "--trials", 12)
+    assert "for 5 trials in 1 slot;" in said.out
+    assert "The sampler has 5 points for 12 trials" in said.err
+
+
 def test_nothing_is_recorded(danlu: Danlu, bowl: Path) -> None:
     before = sorted(bowl.iterdir())
     danlu("check")

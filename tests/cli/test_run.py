@@ -99,6 +99,25 @@ def test_bad_input_ends_with_2_and_leaves_nothing(
     assert not (bowl / ".danlu").exists()
 
 
+def test_a_study_ends_with_its_grid_and_says_so(danlu: Danlu, bowl: Path) -> None:
+    said = danlu("run", "--sampler", "grid", "--trials", 12)
+    assert "bowl: 5/5 trials, 5 completed" in said.out
+    assert "the sampler has 5 points and no more" in said.err
+    assert danlu("status", "--json").json["state"] == "done"
+    assert "5 points and no more" in danlu("status").out
+    asked = danlu("ask")
+    assert asked.code == 4
+    assert "all trials are given out: the sampler has 5 points" in asked.err
+
+
+def test_a_space_said_by_set_goes_over_that_of_the_study_file(
+    danlu: Danlu, bowl: Path
+) -> None:
+    said = danlu("run", "--dry-run", "--set", "space.x=3.0..4.0", "--", "true", "{x}")
+    assert said.out.startswith("study   bowl")
+    assert "3.0..4.0" in said.out
+
+
 def test_without_a_study_file_one_is_told_what_to_do(danlu: Danlu) -> None:
     said = danlu("run")
     assert said.code == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Danlu
+from .conftest import STUDY, Danlu
 
 LOOP = """\
 set -u
@@ -70,17 +70,57 @@ def test_completing_without_the_metric_is_refused(danlu: Danlu, bowl: Path) -> N
     assert "never reported 'loss'" in said.err
 
 
-def test_a_shell_loop_works_through_a_study(danlu: Danlu, bowl: Path) -> None:
-    text = (bowl / "study.yaml").read_text()
-    (bowl / "study.yaml").write_text(text.replace("trials: 3", "trials: 2"))
-    told = subprocess.run(
-        ["sh", "-c", LOOP],
-        cwd=bowl,
+def looped(loop: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A loop of a shell, run to its end."""
+    return subprocess.run(
+        ["sh", "-c", loop],
+        cwd=folder,
         env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_a_shell_loop_works_through_a_study(danlu: Danlu, bowl: Path) -> None:
+    text = (bowl / "study.yaml").read_text()
+    (bowl / "study.yaml").write_text(text.replace("trials: 3", "trials: 2"))
+    told = looped(LOOP, bowl)
     assert "all trials are given out" in told.stderr
     assert danlu("status", "--json").json["counts"]["completed"] == 2
+
+
+def test_a_loop_does_not_see_a_param_of_the_trial_before(
+    danlu: Danlu, tmp_path: Path
+) -> None:
+    (tmp_path / "study.yaml").write_text(
+        STUDY.replace("x: -2.0..2.0", "opt: {choice: {sgd: {momentum: 0.5..0.9}, a: }}")
+    )
+    says = 'echo "$DANLU_PARAM_OPT ${DANLU_PARAM_MOMENTUM-none}"\n  danlu tell'
+    loop = LOOP.replace("danlu tell", says).replace("$DANLU_PARAM_X", "1")
+
+    lines = looped(loop, tmp_path).stdout.splitlines()
+
+    assert {line.split()[0] for line in lines} == {"a", "sgd"}
+    assert all(("none" in line) == line.startswith("a ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("a-b",), "no variable holds 'a-b': see `danlu trial show 0 --study bowl"),
+        (("größe",), "no variable holds 'größe'"),
+        (("lr", "LR"), "DANLU_PARAM_LR holds 'LR', not 'lr': see `danlu trial show 0"),
+    ],
+)
+def test_a_param_that_the_variables_lack_is_named(
+    danlu: Danlu, tmp_path: Path, names: tuple[str, ...], says: str
+) -> None:
+    space = "".join(f"  {name}: 0.0..1.0\n" for name in names)
+    (tmp_path / "study.yaml").write_text(STUDY.replace("  x: -2.0..2.0\n", space))
+
+    said = danlu("ask", "--shell", "study.yaml")
+
+    assert says in said.err
+    assert set(danlu("trial", "show", 0, "--json").json["params"]) == set(names)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..domain import Choice, Domain, Float, Int
 from ..sentence import plural
 from .stated import WithProgram, stated, study_options
 from .words import say, table
@@ -60,6 +58,9 @@ def check(
 
 def described(study: Study) -> str:
     """A study in words: its goal, and its space with the roles."""
+    from ..analysis.design.finite import combinations
+    from ..studyfile import domain_text
+
     lines = [f"study   {study.name}", f"goal    {study.goal}"]
     metric = study.objective
     direction = "larger" if metric.maximize else "smaller"
@@ -76,49 +77,11 @@ def described(study: Study) -> str:
     shown = "" if size is None else f" with {plural(size, 'combination')}"
     lines.append(f"trials  {study.trials}{arms}, over {space}{shown}")
     rows = [
-        (own.path, _expected(own.domain), study.role(own.path))
+        (own.path, domain_text(own.domain), study.role(own.path))
         for own in study.search_space.dimensions
     ]
     rows += [(name, str(value), "fixed") for name, value in study.fixed.items()]
     return "\n".join([*lines, "", table(("name", "domain", "role"), rows)])
-
-
-def _expected(domain: Domain) -> str:
-    """A domain as a study file has it, with the option that is expected to be best."""
-    from ..studyfile import domain_text
-
-    text = domain_text(domain)
-    if not isinstance(domain, Choice) or domain.belief is None:
-        return text
-    return f"{text}, {domain.belief.center} expected"
-
-
-def combinations(domains: Mapping[str, Domain]) -> int | None:
-    """How many different params a space holds, None where some number is continuous.
-
-    >>> from danlu import Choice
-    >>> combinations({"k": Choice({"a": {"n": Int(1, 3)}, "b": {}}), "m": Int(0, 1)})
-    8
-    """
-    count = 1
-    for domain in domains.values():
-        own = _values_of(domain)
-        if own is None:
-            return None
-        count *= own
-    return count
-
-
-def _values_of(domain: Domain) -> int | None:
-    if isinstance(domain, Float):
-        return 1 if domain.low == domain.high else None
-    if isinstance(domain, Int):
-        return domain.high - domain.low + 1
-    inside = [combinations(own) for own in domain.branches.values()]
-    counts = [count for count in inside if count is not None]
-    if len(counts) < len(inside):
-        return None
-    return len(domain.options) - len(inside) + sum(counts)
 
 
 def show_findings(study: Study) -> None:
@@ -189,6 +152,7 @@ def _say_missing(study: Study, seen: Rehearsal) -> None:
 
 def estimate(file: StudyFile, seen: Rehearsal) -> str:
     """How long a trial and the study will take, as far as that can be told."""
+    from ..analysis.design.finite import most_trials
     from ..studyfile.quantities import duration_text
 
     trial_s = seen.trial_s(file.study.max_steps)
@@ -197,10 +161,10 @@ def estimate(file: StudyFile, seen: Rehearsal) -> str:
             f"time    {plural(seen.steps, 'step')} in {duration_text(seen.seconds)}; "
             "max_steps is not set, so the whole cannot be estimated"
         )
-    study = file.study
-    slots = min(file.program.slots, study.trials)
-    total_s = trial_s * study.trials / slots
-    many = f"{plural(study.trials, 'trial')} in {plural(slots, 'slot')}"
+    trials = most_trials(file.study)
+    slots = min(file.program.slots, trials)
+    total_s = trial_s * trials / slots
+    many = f"{plural(trials, 'trial')} in {plural(slots, 'slot')}"
     return (
         f"time    {duration_text(trial_s)} a trial, so about {duration_text(total_s)} "
         f"for {many}; stopping early shortens this"

@@ -12,7 +12,15 @@ from .exits import NO_RESULT
 from .options import ADDRESS, ON, PLAIN, PROJECT, QUIET, SLURM
 from .place import existing_or_new, launch_path
 from .stated import WithProgram, stated, study_options
-from .words import best_text, counts_text, params_text, progress_counts, quoted, say
+from .words import (
+    best_text,
+    counts_text,
+    params_text,
+    progress_counts,
+    quoted,
+    say,
+    short_list_text,
+)
 
 if TYPE_CHECKING:
     import logging
@@ -109,6 +117,8 @@ def _concluded(study: Study, history: History) -> int:
     """Writes the result to stdout; 4 when the budget gave none."""
     ended, total = progress_counts(study, history)
     click.echo(f"{study.name}: {ended}/{total} trials, {counts_text(history.trials)}")
+    if short_list_text(study):
+        say(short_list_text(study))
     if history.best is None:
         say(
             "the budget is used up and no trial has a result: look at one with "

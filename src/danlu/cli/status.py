@@ -18,6 +18,7 @@ from .words import (
     number,
     progress_counts,
     quoted,
+    short_list_text,
     show_json,
     size,
     study_state,
@@ -69,6 +70,8 @@ def status_text(project: Project, study: Study, history: History) -> str:
         f"best   {best_text(study, history)}",
         f"all    {counts_text(history.trials)}",
     ]
+    if short_list_text(study):
+        lines.append(f"ends   {short_list_text(study)}")
     folder, used = _disk(project, study)
     if used.size_bytes:
         bound = "" if used.complete else "at least "

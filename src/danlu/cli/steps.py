@@ -10,16 +10,18 @@ import click
 
 from ..errors import ReportError
 from ..jsontext import json_to_number
+from ..sentence import listed
 from .exits import BUSY, NO_RESULT
 from .options import OF_STUDY, PROJECT
 from .place import existing, existing_or_new
-from .words import say, show_json, study_state
+from .words import quoted, say, short_list_text, show_json, study_state
 
 if TYPE_CHECKING:
     from ..project import Project
     from ..study import Study
     from ..trial import Trial
 
+_ALL_OUT = "all trials are given out"
 _TOLD = ("completed", "stopped", "infeasible", "failed")
 _NUMBER = click.argument("number", metavar="N", type=click.IntRange(0))
 
@@ -48,10 +50,15 @@ def ask(target: str | None, shell: bool, place: str | None) -> int:
             if shell:
                 click.echo("false")  # what eval returns, so that a loop ends
             running = study_state(study, project.history(study)) == "running"
-            say("no trial is free now" if running else "all trials are given out")
-            return BUSY if running else NO_RESULT
+            if running:
+                say("no trial is free now")
+                return BUSY
+            say(": ".join(filter(None, [_ALL_OUT, short_list_text(study)])))
+            return NO_RESULT
         if shell:
             click.echo(shell_text(project, study, trial))
+            for warning in left_out(study, trial):
+                say(warning)
         else:
             show_json("ask", ask_json(project, study, trial))
     return 0
@@ -113,8 +120,14 @@ def ask_json(project: Project, study: Study, trial: Trial) -> dict[str, Any]:
 
 
 def shell_text(project: Project, study: Study, trial: Trial) -> str:
-    """The same as assignments of a shell, under the names that programs find."""
+    """The same as assignments of a shell, under the names that programs find.
+
+    The params that this trial does not have are unset: a loop may hold those of the
+    trial before.
+    """
     import shlex
+
+    from ..space import SearchSpace
 
     variables: dict[str, object] = {
         "DANLU_STUDY": study.name,
@@ -124,10 +137,45 @@ def shell_text(project: Project, study: Study, trial: Trial) -> str:
         "DANLU_FOLDER": project.trial_folder(study, trial.number),
     }
     for name, value in trial.params.items():
-        if name.isascii() and name.isidentifier():
+        if _is_variable(name):
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            variables[f"DANLU_PARAM_{name.upper()}"] = text
-    return "\n".join(f"{name}={shlex.quote(str(v))}" for name, v in variables.items())
+            variables[_variable(name)] = text
+    every = SearchSpace(study.search_space.domains).dimensions  # no pin leaves one out
+    known = dict.fromkeys(_variable(d.name) for d in every if _is_variable(d.name))
+    lines = [f"unset {name}" for name in known if name not in variables]
+    lines += [f"{name}={shlex.quote(str(v))}" for name, v in variables.items()]
+    return "\n".join(lines)
+
+
+def left_out(study: Study, trial: Trial) -> list[str]:
+    """What the assignments of a shell lack of a trial's params, and where it is.
+
+    >>> import danlu
+    >>> study = danlu.Study("s", "Which?", "err", {"a-b": danlu.Float(0, 1)}, trials=9)
+    >>> left_out(study, danlu.Trial(3, {"a-b": 0.1}))
+    ["no variable holds 'a-b': see `danlu trial show 3 --study s --json`"]
+    """
+    by_variable: dict[str, list[str]] = {}
+    for name in filter(_is_variable, trial.params):
+        by_variable.setdefault(_variable(name), []).append(name)
+    odd = [repr(name) for name in trial.params if not _is_variable(name)]
+    said = [f"no variable holds {listed(odd)}"] if odd else []
+    said += [
+        f"{variable} holds {names[-1]!r}, not {listed(list(map(repr, names[:-1])))}"
+        for variable, names in by_variable.items()
+        if len(names) > 1
+    ]
+    at = f"danlu trial show {trial.number} --study {quoted(study.name)} --json"
+    return [f"{sentence}: see `{at}`" for sentence in said]
+
+
+def _is_variable(name: str) -> bool:
+    """Whether a shell takes a name in a variable's: letters, digits, underscores."""
+    return name.isascii() and name.isidentifier()
+
+
+def _variable(name: str) -> str:
+    return f"DANLU_PARAM_{name.upper()}"
 
 
 def _planned(project: Project, target: str | None) -> Study:

@@ -13,6 +13,7 @@ from unicodedata import east_asian_width
 import click
 
 from ..jsontext import to_json
+from ..sentence import plural
 from ..trial import Kind, State, Trial
 
 if TYPE_CHECKING:
@@ -104,8 +105,25 @@ def best_text(study: Study, history: History) -> str:
 
 def progress_counts(study: Study, history: History) -> tuple[int, int]:
     """How many search trials have ended, and how many there are to be."""
+    from ..analysis.design.finite import most_trials
+
     search = [trial for trial in history.trials if trial.kind is Kind.SEARCH]
-    return sum(trial.state.ended for trial in search), study.trials
+    ended = sum(trial.state.ended for trial in search)
+    most = max(most_trials(study), len(search))  # to a list more may be added by hand
+    return ended, min(most, study.trials)
+
+
+def short_list_text(study: Study) -> str:
+    """Why a study ends before it has all its trials; empty where it does not."""
+    from ..analysis.design.finite import most_trials
+
+    most = most_trials(study)
+    if most == study.trials:
+        return ""
+    return (
+        f"the sampler has {plural(most, 'point')} and no more: the study ends after "
+        f"them, not after {study.trials} trials"
+    )
 
 
 def study_state(

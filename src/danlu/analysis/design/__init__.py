@@ -28,6 +28,8 @@ _RULES = (
     effort.adam_budget,
     effort.lost_arms,
     effort.too_few_trials,
+    effort.unfinished_list,
+    effort.short_list,
     roles.fixed_limits,
     question.learning_comparison,
     question.schedule_first,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...domain import Float
-from ...sentence import listed, subject
+from ...sentence import listed, plural, subject
 from ...space import SearchSpace
 from ...study import TRIALS_PER_ARM, Study
 from ..base import Finding, Level
 from ..names import COMPLEMENT_OF, EPSILON, fits
 from .dimensions import is_single, varied_dimensions
+from .finite import combinations, points
 
 TRIALS_PER_DIMENSION = 10  # playbook D6: "about 10 per dimension and arm"
 # Trials from which each of Adam's is worth searching (playbook D7). "Substantially more
@@ -72,20 +73,59 @@ def adam_budget(study: Study) -> Finding | None:
     )
 
 
+def unfinished_list(study: Study) -> Finding | None:
+    """Of a grid, or a list of params, all is tried."""
+    count = points(study)
+    if count is None or count <= study.trials:
+        return None
+    return Finding(
+        "unfinished-list",
+        Level.WARNING,
+        f"The sampler goes through {count:,} points in their order, and the "
+        f"{study.trials} trials are the first of them: the rest is never tried, and "
+        "of a grid the first hyperparameters hardly vary.",
+        f"Plan {count:,} trials, or fewer points; quasi_random spreads any number of "
+        "trials over the whole space.",
+        {"points": count, "trials": study.trials},
+    )
+
+
+def short_list(study: Study) -> Finding | None:
+    """A study ends with its grid, or its list of params."""
+    count = points(study)
+    if count is None or count >= study.trials:
+        return None
+    return Finding(
+        "short-list",
+        Level.NOTICE,
+        f"The sampler has {plural(count, 'point')} for {study.trials} trials: the "
+        "study ends after them.",
+        f"Plan {plural(count, 'trial')}, or more points.",
+        {"points": count, "trials": study.trials, "change": {"trials": count}},
+    )
+
+
 def too_few_trials(study: Study) -> Finding | None:
-    """D6: about ten trials for each nuisance dimension of each arm."""
+    """D6: about ten trials for each nuisance dimension of each arm.
+
+    Never more than there are combinations. How long a grid is, is said by itself.
+    """
+    if points(study) is not None:
+        return None
     dimensions = max(_nuisance_count(study, space) for space in study.arm_spaces)
     arms = len(study.arms)
-    need = TRIALS_PER_DIMENSION * dimensions * arms
+    wanted = TRIALS_PER_DIMENSION * dimensions * arms
+    need = min(wanted, combinations(study.search_space.domains) or wanted)
     if study.trials >= need:
         return None
+    bound = f", of which {need} are different" if need < wanted else ""
     each = f" in each of {arms} arms" if arms > 1 else ""
     what = "hyperparameter" if dimensions == 1 else "hyperparameters"
     return Finding(
         "too-few-trials",
         Level.WARNING,
         f"{study.trials} trials are few for {dimensions} nuisance {what}{each}: about "
-        f"{TRIALS_PER_DIMENSION} for each make {need}.",
+        f"{TRIALS_PER_DIMENSION} for each make {wanted}{bound}.",
         f"Plan {need} trials, or fix the hyperparameters that matter least.",
         {
             "dimensions": dimensions,
