@@ -18,7 +18,9 @@ def test_losses_keep_their_proportions() -> None:
 def test_a_training_that_went_wrong_is_no_farther_than_a_bad_one() -> None:
     losses = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
 
-    assert_allclose(warped(np.array([*losses, 1e6])), warped(np.array([*losses, 1e12])))
+    got = warped(np.array([*losses, 1e6]))
+
+    assert_allclose(got, warped(np.array([*losses, 1e12])), atol=1e-9)
 
 
 def test_the_order_stays() -> None:
@@ -50,3 +52,11 @@ def test_the_rest_stays_apart_when_many_are_equally_good() -> None:
     losses = np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.5])
 
     assert (np.diff(warped(losses)[3:]) > 0).all()
+
+
+@pytest.mark.parametrize("bad", [1e2, 1e4, 1e12])
+def test_losses_far_above_all_others_leave_these_apart(bad: float) -> None:
+    losses = np.linspace(0.0, 1.0, 30)
+    alone = np.ptp(warped(losses))
+
+    assert np.ptp(warped(np.array([*losses, *[bad] * 6]))[:30]) > alone / 3
