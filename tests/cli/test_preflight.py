@@ -45,7 +45,7 @@ def test_the_study_can_be_read(program: Path, tmp_path: Path) -> None:
     baseline = study.baseline or {}
 
     assert 30 == study.trials
-    assert {"lr", "one_minus_beta1", "eps"} == set(baseline)
+    assert {"lr", "one_minus_beta1", "epsilon"} == set(baseline)
 
 
 def test_steps_and_a_picture_are_asked_for(

@@ -90,6 +90,13 @@ def test_nothing_at_all_is_refused() -> None:
         accumulate([torch.zeros(0, 4)], lambda part: part.sum())
 
 
+def test_parts_without_places_are_refused() -> None:
+    loader = torch.utils.data.DataLoader(torch.zeros(8, 4), batch_size=2)
+
+    with pytest.raises(TypeError, match="as a list, got DataLoader"):
+        accumulate(loader, lambda part: part.sum())
+
+
 def test_a_scaled_loss_is_accumulated_alike() -> None:
     inputs, labels = batch()
     results = []

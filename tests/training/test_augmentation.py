@@ -121,6 +121,8 @@ def test_a_small_alpha_mixes_little() -> None:
         lambda: shifted(images(), -1),
         lambda: erased(images(), 0),
         lambda: noisy(images(), -0.1),
+        lambda: noisy(torch.full((8,), 100, dtype=torch.uint8), 20.0),
+        lambda: noisy(torch.zeros(8, dtype=torch.long), 0.5),
     ],
 )
 def test_impossible_settings_are_refused(call: Callable[[], object]) -> None:

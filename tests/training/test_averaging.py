@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from danlu.training import WeightAverage
+from danlu.training.averaging import LOOKED
 
 
 def one_weight(value: float = 0.0, **kind: Any) -> nn.Module:
@@ -225,6 +227,61 @@ def test_a_model_whose_tensors_were_replaced_is_noticed() -> None:
         pass
 
 
+def update_often(average: WeightAverage, times: int) -> None:
+    for _ in range(times):
+        average.update(samples=1)
+
+
+@pytest.mark.parametrize("seen", [0, 1, 20])
+def test_updates_after_the_tensors_were_replaced_are_noticed(seen: int) -> None:
+    model = one_weight(1.0)
+    average = WeightAverage(model, 10)
+    update_often(average, seen)
+    model.load_state_dict({"weight": torch.zeros(1, 1)}, assign=True)
+
+    with pytest.raises(RuntimeError, match="were replaced"):
+        update_often(average, LOOKED)
+
+
+def cast_and_back(model: nn.Module) -> None:
+    model.half().float()
+
+
+def put_elsewhere(model: nn.Module) -> None:
+    model.weight.data = model.weight.data.clone()
+
+
+def share(model: nn.Module) -> None:
+    model.share_memory()
+
+
+@pytest.mark.parametrize("moved", [cast_and_back, put_elsewhere, share])
+def test_a_model_whose_weights_lie_elsewhere_is_followed(
+    moved: Callable[[nn.Module], None],
+) -> None:
+    model = one_weight(1.0)
+    average = WeightAverage(model, math.inf)
+    average.update(samples=1)
+    moved(model)
+    put(model, 5.0)
+    average.update(samples=1)
+
+    with average.applied():
+        assert 3.0 == model.weight.item()
+    assert 5.0 == model.weight.item()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_update_by_weights_of_another_type_is_refused(dtype: torch.dtype) -> None:
+    model = one_weight(1.0)
+    average = WeightAverage(model, 10)
+    average.update(samples=1)
+    model.to(dtype)
+
+    with pytest.raises(RuntimeError, match=r"of another type.*make it after"):
+        average.update(samples=1)
+
+
 def test_tied_weights_are_found_under_both_names() -> None:
     model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     model[1].weight = model[0].weight
@@ -259,6 +316,15 @@ def test_a_saved_average_of_another_model_is_refused() -> None:
 
     with pytest.raises(ValueError, match="bias"):
         WeightAverage(one_weight(), 10).load_state_dict(saved)
+
+
+def test_a_saved_average_of_other_shapes_is_refused_and_nothing_taken_up() -> None:
+    first, second = (WeightAverage(nn.Linear(4, width), 10) for width in (1, 8))
+    first.update(samples=1)
+
+    with pytest.raises(ValueError, match=r"weight of shape \(1, 4\), this .*\(8, 4\)"):
+        second.load_state_dict(first.state_dict())
+    assert 0 == second.state_dict()["mass"]
 
 
 def test_a_saved_average_of_another_half_life_is_refused() -> None:

@@ -103,6 +103,11 @@ def test_nothing_beyond_the_most_is_tried() -> None:
     assert 16 == found.largest
 
 
+def test_no_size_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="most >= 1, got most=0"):
+        batch_sizes(probe(), most=0)
+
+
 def test_no_size_that_fits_is_none() -> None:
     def greedy(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
         # Of more than 32 MiB the C library never takes what was freed before.

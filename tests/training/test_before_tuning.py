@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from danlu.cli import main
 from danlu.training.before_tuning import Preflight, before_tuning, counted
 from danlu.training.rate_range import RateRange
+from tests.cli.probes import PROBES
 from tests.training.planted_bugs import BUGS, healthy
 
 torch.set_num_threads(1)
@@ -60,6 +64,21 @@ def test_updates_of_every_optimizer_are_counted_and_only_inside() -> None:
     first.step()
 
     assert count.updates == 2
+
+
+def test_the_command_counts_the_updates_of_all_that_it_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train_counted.py"
+    path.write_text(PROBES, "utf-8")
+    said = []
+    for words in ((), ("--steps", "40"), ("--trials", "12")):
+        with counted() as count, pytest.raises(SystemExit):
+            main(["preflight", f"{path}:probe", "--json", *words])
+        said.append(json.loads(capsys.readouterr().out)["updates"])
+
+        assert count.updates == said[-1]
+    assert said == sorted(set(said))
 
 
 def test_a_training_of_no_updates_is_refused() -> None:

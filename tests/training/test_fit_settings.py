@@ -93,6 +93,10 @@ def test_what_belongs_to_a_schedule_changes_the_training(
         ({"momentum_low": 0.8}, "goes with a one-cycle"),
         ({**CYCLE, "momentum_low": 0.95}, "is above the momentum of 0.9"),
         ({"data_share": 0.0}, "data_share is above 0"),
+        ({"class_balance": -1.0}, "class_balance is from 0 to 1, got -1.0"),
+        ({"class_balance": 5.0}, "class_balance is from 0 to 1, got 5.0"),
+        ({"lr": -0.1}, "got lr=-0.1"),
+        ({"weight_decay": -1.0}, "got weight_decay=-1.0"),
         ({"weight_decay": 0.1, "weight_decay_norm": 0.1}, "have both"),
     ],
 )

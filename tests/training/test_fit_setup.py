@@ -38,6 +38,7 @@ def fitted(
         ({"val": (INPUTS, LABELS[:5])}, "32 inputs and 5 labels"),
         ({"val": (INPUTS, LABELS + 1)}, "2 classes, 0 to 1.*from 0 to 2"),
         ({"model": nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))}, r"got \(2,\)"),
+        ({"model": nn.Flatten()}, "with parameters to train, and this Flatten has"),
         ({"flip": True}, r"flipped needs images.*got \(16, 4\)"),
         ({"shift": 1}, r"shifted needs images.*got \(16, 4\)"),
         ({"erase": 1}, r"erased needs images.*got \(16, 4\)"),

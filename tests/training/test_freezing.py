@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -30,6 +32,23 @@ def test_frozen_batch_norms_keep_their_statistics() -> None:
 
     assert [0.0] * 4 == own[0][1].running_mean.tolist()
     assert own[2].training
+
+
+def test_a_norm_without_scales_that_is_frozen_by_itself_keeps_its_statistics() -> None:
+    own = nn.Sequential(nn.BatchNorm1d(4, affine=False), nn.Linear(4, 2), nn.Dropout())
+
+    assert 0 == freeze(own[0])
+    copied = copy.deepcopy(own)
+    for one in (own, copied):
+        train_unfrozen(one)
+        one(torch.randn(8, 4) + 5)
+
+        assert [0.0] * 4 == one[0].running_mean.tolist()
+        assert one[2].training
+
+    unfreeze(own)
+    train_unfrozen(own)
+    assert own[0].training
 
 
 def test_what_is_unfrozen_trains_again() -> None:

@@ -89,6 +89,13 @@ def test_a_parameter_that_two_layers_share_gets_one_rate() -> None:
     assert len(held) == len(set(held))
 
 
+def test_a_layer_that_stands_twice_is_refused() -> None:
+    layer = nn.Linear(4, 4)
+
+    with pytest.raises(ValueError, match="a layer twice among 3"):
+        layer_groups([layer, nn.Linear(4, 4), layer], factor=0.5)
+
+
 def test_parameters_that_no_layer_covers_are_named() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
 

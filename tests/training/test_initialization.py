@@ -144,3 +144,11 @@ def test_a_branch_that_is_zeroed_on_purpose_is_no_finding() -> None:
             return scores
 
     assert [] == said(Residual())
+
+
+def test_values_that_are_not_finite_are_found() -> None:
+    model = deep(nn.ReLU)
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.inf)
+
+    assert ["0 give out nan or infinite values."] == said(model)

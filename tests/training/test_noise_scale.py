@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -31,3 +33,9 @@ def test_the_scale_of_a_training_is_positive_and_bracketed() -> None:
     found = noise_scale(healthy(batch_size=16), rate=3e-3, steps=20)
 
     assert 0 < found.low <= found.scale <= found.high
+
+
+@pytest.mark.parametrize(("rate", "steps"), [(math.nan, 5), (-0.1, 5), (0.1, -5)])
+def test_a_rate_and_steps_are_numbers_of_at_least_0(rate: float, steps: int) -> None:
+    with pytest.raises(ValueError, match="noise_scale needs a finite"):
+        noise_scale(healthy(), rate=rate, steps=steps)

@@ -132,6 +132,27 @@ def test_muon_leaves_embeddings_biases_and_the_last_layer_to_adamw() -> None:
     assert {id(p) for p in model.parameters()} == {id(p) for p in held}
 
 
+def test_muon_of_tied_embeddings_has_the_last_hidden_matrix_too() -> None:
+    model = nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 8), nn.Linear(8, 9))
+    model[2].weight = model[0].weight
+    optimizer = build_optimizer(model, {"optimizer": "muon", "lr": 0.1})
+
+    hidden = optimizer.param_groups[0]["params"]
+
+    assert [id(model[1].weight)] == [id(p) for p in hidden]
+
+
+def test_muon_of_two_embeddings_that_share_leaves_the_last_layer_to_adamw() -> None:
+    first, second = nn.Embedding(9, 8), nn.Embedding(9, 8)
+    second.weight = first.weight
+    model = nn.Sequential(first, second, nn.Linear(8, 8), nn.Linear(8, 9))
+    optimizer = build_optimizer(model, {"optimizer": "muon", "lr": 0.1})
+
+    hidden = optimizer.param_groups[0]["params"]
+
+    assert [id(model[2].weight)] == [id(p) for p in hidden]
+
+
 def test_params_in_complements_are_read() -> None:
     optimizer = build_optimizer(
         nn.Linear(2, 2),
@@ -161,6 +182,46 @@ def test_a_setting_is_never_dropped_in_silence(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         build_optimizer(nn.Linear(2, 2), params)
+
+
+@pytest.mark.parametrize("optimizer", [*RULES, "muon"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", -0.1), ("lr", math.nan), ("lr", math.inf), ("weight_decay", -1.0)],
+)
+def test_a_rate_and_a_decay_are_numbers_of_at_least_0(
+    name: str, value: float, optimizer: str
+) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    params = {"optimizer": optimizer, "lr": 0.1, name: value}
+
+    with pytest.raises(ValueError, match=f"finite {name} of at least 0, got {name}="):
+        build_optimizer(model, params)
+
+
+@pytest.mark.parametrize("factor", ["lr_factor", "weight_decay_factor"])
+def test_a_factor_is_a_number_of_at_least_0(factor: str) -> None:
+    groups = [{"params": [nn.Parameter(torch.zeros(2, 2))], factor: -1.0}]
+
+    with pytest.raises(ValueError, match="of at least 0"):
+        build_optimizer(groups, {"lr": 0.1, "weight_decay": 0.1})
+
+
+@pytest.mark.parametrize("stated", ["lr", "weight_decay"])
+def test_what_a_group_states_is_never_overwritten_in_silence(stated: str) -> None:
+    groups = [{"params": [nn.Parameter(torch.zeros(2, 2))], stated: 0.0}]
+
+    with pytest.raises(ValueError, match=f"states {stated}=0.0.*`{stated}_factor`"):
+        build_optimizer(groups, {"lr": 0.1, "weight_decay": 0.2})
+
+
+def test_the_groups_of_an_optimizer_can_be_given_to_another() -> None:
+    params = {"lr": 0.1, "weight_decay": 0.2}
+    first = build_optimizer(nn.Linear(2, 2), params)
+    second = build_optimizer(first.param_groups, params)
+
+    for own, other in zip(first.param_groups, second.param_groups, strict=True):
+        assert (own["lr"], own["weight_decay"]) == (other["lr"], other["weight_decay"])
 
 
 def test_params_of_the_model_are_left_alone() -> None:

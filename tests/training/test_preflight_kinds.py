@@ -259,3 +259,8 @@ def test_sparse_gradients_are_compared() -> None:
 def test_what_cannot_be_read_by_place_is_refused(train: Any, says: str) -> None:
     with pytest.raises(ValueError, match=f"Probe cannot read `train`: .*{says}"):
         Probe(lambda params: network(2, 1), adam, squares, train)
+
+
+def test_validation_without_examples_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs validation examples in `val`"):
+        of_classes(val=(torch.ones(0, 20), torch.ones(0)))

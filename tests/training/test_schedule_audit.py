@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import pytest
 import torch
@@ -12,11 +14,18 @@ from danlu.training.schedules import (
     Constant,
     Cosine,
     Linear,
+    Pieces,
+    Restarts,
     Schedule,
     Step,
+    Triangular,
     Warmup,
+    one_cycle,
+    one_cycle_momentum,
     warmup_stable_decay,
 )
+
+Build: TypeAlias = Callable[[torch.optim.Optimizer], Any]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,83 @@ def test_a_decay_that_stops_half_way_is_found() -> None:
     (finding,) = audit(Linear(0.1, steps=100, end=0.05), 100)
 
     assert finding.level == "notice"
+
+
+def cosine(length: int) -> Build:
+    return lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, length)
+
+
+def warmed_up(optimizer: torch.optim.Optimizer) -> Any:
+    first = lr_scheduler.LinearLR(optimizer, 0.1, total_iters=10)
+    then = lr_scheduler.CosineAnnealingLR(optimizer, 90)
+    return lr_scheduler.SequentialLR(optimizer, [first, then], [10])
+
+
+@pytest.mark.parametrize(
+    ("build", "steps", "level"),
+    [
+        (cosine(100), 300, "notice"),
+        (cosine(90), 9000, "warning"),
+        (cosine(90), 180, "warning"),
+        (cosine(5), 1000, "warning"),
+        (warmed_up, 900, "warning"),
+    ],
+)
+def test_a_decay_that_is_passed_backward_is_found(
+    build: Build, steps: int, level: str
+) -> None:
+    (finding,) = audit_scheduler(build, steps)
+
+    assert level == finding.level
+    assert "then rises again as it fell" in finding.message
+
+
+def cyclic(half_cycle: int, mode: str = "triangular") -> Build:
+    return lambda optimizer: lr_scheduler.CyclicLR(
+        optimizer, 0.01, 1.0, half_cycle, mode=mode, gamma=0.99, cycle_momentum=False
+    )
+
+
+def restarted(optimizer: torch.optim.Optimizer) -> Any:
+    return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 10, 2)
+
+
+def one_cycles(optimizer: torch.optim.Optimizer) -> Any:
+    return lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(1.0, 90)(step % 90))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        *(cyclic(length) for length in (2, 3, 10, 25, 70)),
+        cyclic(10, "triangular2"),
+        cyclic(10, "exp_range"),
+        restarted,
+        one_cycles,
+        cosine(299),
+    ],
+)
+def test_cycles_that_are_meant_are_no_decay_passed_backward(build: Build) -> None:
+    assert not any("again" in own.message for own in audit_scheduler(build, 300))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Triangular(0.01, 0.1, half_cycle=10, steps=100),
+        Restarts(0.1, period=20, steps=100),
+        one_cycle_momentum(one_cycle(0.1, 100)),
+        Pieces(((0, 1.0), (50, 0.0), (100, 1.0)), smooth=True),
+    ],
+)
+def test_a_rise_of_our_own_schedules_is_meant(schedule: Schedule) -> None:
+    assert not any("again" in own.message for own in audit(schedule, 100))
+
+
+@pytest.mark.parametrize("steps", [0, -5, math.inf])
+def test_a_run_without_steps_or_end_is_no_run(steps: Any) -> None:
+    with pytest.raises(ValueError, match="at least 1 step, got steps="):
+        audit(Constant(0.1), steps)
 
 
 def test_a_long_warm_up_is_found() -> None:

@@ -252,6 +252,8 @@ def test_a_stretched_exponential_ends_at_the_same_value() -> None:
         lambda: Warmup(-1, Constant(0.1)),
         lambda: Warmup(10, Cosine(0.1, steps=90)).stretched(10),
         lambda: Hold(Constant(0.1)),
+        lambda: Exponential(0.1, factor=0.9, steps=10).stretched(0),
+        lambda: one_cycle_momentum(Cosine(0.1, steps=10)),  # type: ignore[arg-type]
     ],
 )
 def test_an_impossible_schedule_is_refused(build: Callable[[], Schedule]) -> None:

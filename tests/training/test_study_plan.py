@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from danlu.training.optimizers import build_optimizer
 from danlu.training.program import Program
 from danlu.training.rate_range import RateRange
 from danlu.training.steps import Steps
@@ -16,6 +18,10 @@ from tests.training.planted_bugs import healthy, language
 torch.set_num_threads(1)
 FOUND = RateRange("ok", "", 0.01, 0.1, 0.001, 0.04, ())
 STABLE = Stability(0.01, unstable_rate=0.05, warmup=0.05, clip_norm=2.0)
+OPTIMIZERS = [
+    *("sgd", "nesterov", "sgdw", "nesterovw", "adam", "adamw", "nadam", "nadamw"),
+    *("rmsprop", "muon"),
+]
 
 
 def parabola() -> Program:
@@ -35,14 +41,95 @@ def parabola() -> Program:
     [
         (9, {"lr"}),
         (10, {"lr", "one_minus_beta1"}),
-        (26, {"lr", "one_minus_beta1", "eps"}),
-        (100, {"lr", "one_minus_beta1", "eps", "one_minus_beta2"}),
+        (26, {"lr", "one_minus_beta1", "epsilon"}),
+        (100, {"lr", "one_minus_beta1", "epsilon", "one_minus_beta2"}),
     ],
 )
 def test_more_trials_search_more_of_adam(trials: int, names: set[str]) -> None:
     plan = study_plan(FOUND, STABLE, optimizer="AdamW", trials=trials, steps=200)
 
     assert names == set(plan.study["space"])  # type: ignore[call-overload]
+
+
+def two_layers() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+
+
+def settings_of(optimizer: Any) -> list[dict[str, Any]]:
+    names = ("lr", "momentum", "betas", "eps", "alpha")
+    return [
+        {name: group[name] for name in names if name in group}
+        for group in optimizer.param_groups
+    ]
+
+
+@pytest.mark.parametrize("trials", [9, 10, 26, 100])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_baseline_is_the_optimizer_of_the_range_test(
+    optimizer: str, trials: int
+) -> None:
+    params = {"optimizer": optimizer, "lr": FOUND.suggestion}
+    ranged = build_optimizer(two_layers(), params)
+    for given in (ranged, type(ranged).__name__):
+        plan = study_plan(FOUND, STABLE, optimizer=given, trials=trials, steps=200)
+        baseline: Any = plan.study["baseline"]
+        planned = build_optimizer(two_layers(), {**params, **baseline})
+
+        for own, other in zip(settings_of(ranged), settings_of(planned), strict=True):
+            for name, value in own.items():
+                assert value == pytest.approx(other[name])
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_both_ends_of_a_planned_space_can_be_built(optimizer: str) -> None:
+    params = {"optimizer": optimizer, "lr": 0.01}
+    ranged = build_optimizer(two_layers(), params)
+    plan = study_plan(FOUND, STABLE, optimizer=ranged, trials=100, steps=200)
+    space: Any = plan.study["space"]
+
+    for end in (0, 1):
+        ends = {
+            name: float(domain.removesuffix(":log").split("..")[end])
+            for name, domain in space.items()
+        }
+        build_optimizer(two_layers(), {**params, **ends})
+
+
+@pytest.mark.parametrize(
+    ("momentum", "domain"), [(0.0, "0.01..1:log"), (0.995, "0.005..0.5:log")]
+)
+def test_a_domain_has_the_momentum_of_the_range_test_in_it(
+    momentum: float, domain: str
+) -> None:
+    ranged = torch.optim.SGD(two_layers().parameters(), 0.1, momentum=momentum)
+    plan = study_plan(FOUND, STABLE, optimizer=ranged, trials=10, steps=200)
+    space: Any = plan.study["space"]
+    baseline: Any = plan.study["baseline"]
+
+    assert domain == space["one_minus_momentum"]
+    assert 1 - momentum == pytest.approx(baseline["one_minus_momentum"])
+
+
+def test_of_an_optimizer_without_momentum_the_rate_alone_is_searched() -> None:
+    ranged = torch.optim.Adagrad(two_layers().parameters())
+    plan = study_plan(FOUND, STABLE, optimizer=ranged, trials=100, steps=200)
+
+    assert ["lr"] == list(plan.study["space"])  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"trials": 0, "steps": 200},
+        {"trials": -3, "steps": 200},
+        {"trials": 8, "steps": 0},
+        {"trials": 8, "steps": -5},
+        {"trials": 8, "steps": 50.0},
+    ],
+)
+def test_a_study_of_no_trials_or_steps_is_refused(sizes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a study needs a number of"):
+        study_plan(FOUND, STABLE, optimizer="SGD", **sizes)
 
 
 def test_the_rate_is_searched_up_to_where_it_diverges() -> None:
@@ -151,6 +238,17 @@ def test_seeds_differ_a_little() -> None:
 def test_noise_needs_two_seeds() -> None:
     with pytest.raises(ValueError, match="2 seeds"):
         healthy().noise(3e-3, seeds=1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps"),
+    [(-0.01, 20), (0.0, 20), (math.nan, 20), (math.inf, 20), (0.1, 0), (0.1, -1)],
+)
+def test_trainings_of_no_rate_or_no_steps_are_refused(rate: float, steps: int) -> None:
+    with pytest.raises(ValueError, match="stability needs a rate above 0 and steps"):
+        stability(parabola(), rate, steps=steps)
+    with pytest.raises(ValueError, match="noise needs a rate above 0 and steps"):
+        noise(parabola(), rate, steps=steps, seeds=2)
 
 
 def test_seeds_that_diverge_have_no_noise() -> None:

@@ -58,7 +58,10 @@ def test_reduced_classes_are_counted_from_zero() -> None:
     assert [1, 0, 1] == renamed.tolist()
 
 
-@pytest.mark.parametrize(("classes", "said"), [([1, 1], "twice"), ([5], r"\[5\]")])
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [([1, 1], "twice"), ([5], r"\[5\]"), ([], "at least one")],
+)
 def test_classes_that_cannot_be_kept_are_refused(classes: list[int], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         reduce_classes([0, 1], classes)

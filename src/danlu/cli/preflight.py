@@ -63,21 +63,16 @@ def preflight(
     """
     made = loaded(probe)
     before = made.preflight()
-    steps = plan = None
-    rate = None if before.faults or before.found is None else before.found.suggestion
-    if rate is not None and (most is not None or trials is not None):
-        steps = made.steps(rate) if most is None else made.steps(rate, most=most)
+    steps, plan, updates = _planned(made, before, most, trials)
     is_faulty = bool(before.faults) or (steps is not None and steps.steps is None)
-    if steps is not None and trials is not None and not is_faulty:
-        plan = made.plan(trials=trials, found=before.found, steps=steps)
-        if output is not None:
-            output.write_text(plan.text(), "utf-8")
+    if plan is not None and output is not None:
+        output.write_text(plan.text(), "utf-8")
     if picture is not None and before.found is not None:
         picture.write_text(before.picture(), "utf-8")
     if as_json:
-        show_json("preflight", _document(before, steps, plan))
+        show_json("preflight", _document(before, steps, plan, updates))
     else:
-        _show(before, steps, plan if output is None else None)
+        _show(before, steps, plan if output is None else None, updates)
     if trials is not None and plan is None:
         say("No study is planned before the faults are gone and a rate is found.")
     return GATE if is_faulty else None
@@ -113,7 +108,22 @@ def loaded(reference: str) -> Any:
     return found
 
 
-def _show(before: Any, steps: Any, plan: Any) -> None:
+def _planned(
+    made: Any, before: Any, most: int | None, trials: int | None
+) -> tuple[Any, Any, int]:
+    """The steps and the plan that were asked for, and the updates of all tests."""
+    rate = None if before.faults or before.found is None else before.found.suggestion
+    if rate is None or (most is None and trials is None):
+        return None, None, before.updates
+    plan = None
+    with made.counting() as count:
+        steps = made.steps(rate) if most is None else made.steps(rate, most=most)
+        if steps.steps is not None and trials is not None:
+            plan = made.plan(trials=trials, found=before.found, steps=steps)
+    return steps, plan, before.updates + count.updates
+
+
+def _show(before: Any, steps: Any, plan: Any, updates: int) -> None:
     for own in before.findings:
         click.echo(f"{MARKS[own.level]:8} {own.check}: {own.message}")
         if own.advice and own.level != "ok":
@@ -122,12 +132,12 @@ def _show(before: Any, steps: Any, plan: Any) -> None:
         if own is not None:
             mark = "FAULT" if own.verdict in ("fault", "flat") else own.verdict
             click.echo(f"{mark:8} {what}: {own.message}")
-    click.echo(f"{'':8} These tests made {before.updates} updates.")
+    click.echo(f"{'':8} These tests made {updates} updates.")
     if plan is not None:
         click.echo(f"\n{plan.text()}", nl=False)
 
 
-def _document(before: Any, steps: Any, plan: Any) -> dict[str, Any]:
+def _document(before: Any, steps: Any, plan: Any, updates: int) -> dict[str, Any]:
     said = ("verdict", "message")
     measured = {
         "spread_decades": "spread",
@@ -136,7 +146,7 @@ def _document(before: Any, steps: Any, plan: Any) -> dict[str, Any]:
     }
     return {
         "findings": [_fields(own, *FINDING) for own in before.findings],
-        "updates": before.updates,
+        "updates": updates,
         "lr": _fields(before.found, *said, "suggestion", **measured),
         "steps": _fields(steps, *said, "steps", "rate", "best_at"),
         "plan": _fields(plan, "study", "training", "reasons"),

@@ -64,7 +64,13 @@ def accumulate(
 
     Raises:
         ValueError: all parts together are nothing.
+        TypeError: the parts cannot be had by their place.
     """
+    if not hasattr(parts, "__getitem__"):
+        raise TypeError(
+            f"accumulate needs the parts of one batch as a list, got "
+            f"{type(parts).__name__}: list(itertools.islice(parts, 4)) takes four"
+        )
     counts = [count(part) for part in parts]
     weights = _weights(counts)
     used = [at for at, own in enumerate(counts) if own > 0]  # a mean of nothing is nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ def check_activations(
     ['All examples look alike to 3, 4, 5, 6, 7.']
     """
     layers = activations(model, batch, forward=forward)[:-1]
+    lost = [layer for layer in layers if not math.isfinite(layer.spread)]
+    if lost:
+        says = "{names} give out nan or infinite values."
+        return tuple(_about(lost[:1], says, "Look at this layer and what it gets."))
     first = layers[0].spread if layers else 0.0
     found = [
         *_about(

@@ -142,7 +142,7 @@ def erased(
 def noisy(
     inputs: torch.Tensor, std: float, *, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Inputs with normal noise of standard deviation `std` added.
+    """Inputs of floating point with normal noise of standard deviation `std` added.
 
     >>> import torch
     >>> from danlu import training
@@ -150,10 +150,15 @@ def noisy(
     torch.Size([2, 3])
 
     Raises:
-        ValueError: `std` is negative.
+        ValueError: `std` is negative, or these are whole numbers.
     """
     if not std >= 0:
         raise ValueError(f"noisy needs std >= 0, got std={std}")
+    if not inputs.is_floating_point():
+        raise ValueError(
+            f"noisy needs inputs of floating point, got {inputs.dtype}: convert them "
+            "first, as by images.float() / 255"
+        )
     added = torch.randn(inputs.shape, generator=generator)
     return inputs + std * added.to(inputs)
 

@@ -17,6 +17,7 @@ from torch import nn
 from .unwrapping import plain_name, unwrapped
 
 LOW_PRECISION = (torch.float16, torch.bfloat16)
+LOOKED = 16  # updates; to look at each tensor takes a tenth of an update
 
 
 class WeightAverage:
@@ -29,6 +30,9 @@ class WeightAverage:
 
     Numbers in buffers are averaged like weights, or with `buffers="copy"` taken over;
     counters and masks are always taken over. Weights of 16 bits are averaged in 32.
+    It follows the tensors that the model has when it is made, whatever is put into
+    them. Whether the model still has them is looked at in `applied` and at the first
+    and every 16th update.
 
     >>> import torch
     >>> from danlu import training
@@ -64,6 +68,7 @@ class WeightAverage:
         self.half_life = half_life
         self._model = unwrapped(model)
         self._mass = 0.0
+        self._updates = 0
         self._sources = _tensors(self._model)
         averaged = [
             name
@@ -76,18 +81,29 @@ class WeightAverage:
         self._pairs = _Pairs(self._own(averaged), self._seen(averaged))
         taken = [name for name in self._sources if name not in set(averaged)]
         self._taken = self._own(taken), self._seen(taken)
+        self._places = list(_places(self._model, self._seen(list(self._sources))))
 
     def update(self, samples: float) -> None:
         """Takes in the weights as they are now, `samples` after the last update.
 
         Raises:
             ValueError: `samples` is not positive.
+            RuntimeError: the model was seen to have other tensors now than when the
+                average was made, or they are of another type or on another device.
         """
         if not samples > 0:
             raise ValueError(f"update needs samples > 0, got samples={samples}")
+        if self._updates % LOOKED == 0:
+            self._check_places()
+        self._updates += 1
         share = self._share(samples)
         with torch.no_grad():
-            self._pairs.move(share)
+            try:
+                self._pairs.move(share)
+            except RuntimeError as error:
+                if self._pairs.fit:
+                    raise
+                raise _replaced() from error
             _copy(*self._taken)
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -133,9 +149,7 @@ class WeightAverage:
             ValueError: it is of other weights, or of another half-life.
         """
         saved = state_dict["averages"]
-        if saved.keys() != self._averages.keys():
-            other = sorted(saved.keys() ^ self._averages.keys())
-            raise ValueError(f"the saved average has other weights: {other[:5]}")
+        self._check_saved(saved)
         if state_dict["half_life"] != self.half_life:
             raise ValueError(
                 f"the saved average has half_life={state_dict['half_life']}, this one "
@@ -160,17 +174,28 @@ class WeightAverage:
         self._mass = kept * self._mass + new
         return new / self._mass
 
+    def _check_places(self) -> None:
+        if any(held.get(name) is not seen for held, name, seen in self._places):
+            raise _replaced()
+
     def _check_sources(self) -> None:
         now = _tensors(self._model)
         same = now.keys() == self._sources.keys() and all(
             now[name][0] is tensor for name, (tensor, _) in self._sources.items()
         )
         if not same:
-            raise RuntimeError(
-                "the model's tensors were replaced since the average was made, so that "
-                "it follows what is no longer trained: make it after the model is "
-                "moved, cast and loaded"
-            )
+            raise _replaced()
+
+    def _check_saved(self, saved: dict[str, torch.Tensor]) -> None:
+        if saved.keys() != self._averages.keys():
+            other = sorted(saved.keys() ^ self._averages.keys())
+            raise ValueError(f"the saved average has other weights: {other[:5]}")
+        for name, own in self._averages.items():
+            if saved[name].shape != own.shape:  # `copy_` would broadcast
+                raise ValueError(
+                    f"the saved average has {name} of shape {tuple(saved[name].shape)},"
+                    f" this one of {tuple(own.shape)}: build the same model"
+                )
 
     def _own(self, names: Sequence[str]) -> list[torch.Tensor]:
         return [self._averages[name] for name in names]
@@ -187,8 +212,17 @@ class _Pairs:
     ) -> None:
         pairs = list(zip(averages, sources, strict=True))
         same = [(own, seen) for own, seen in pairs if own.dtype == seen.dtype]
-        self._same = [own for own, _ in same], [seen.detach() for _, seen in same]
+        self._same = [own for own, _ in same], [seen for _, seen in same]
         self._wider = [pair for pair in pairs if pair[0].dtype != pair[1].dtype]
+
+    @property
+    def fit(self) -> bool:
+        """Whether sources still have the types and devices of their averages."""
+        same = list(zip(*self._same, strict=True))
+        pairs = [*same, *self._wider]
+        return all(own.dtype == seen.dtype for own, seen in same) and all(
+            own.device == seen.device for own, seen in pairs
+        )
 
     def move(self, share: float) -> None:
         """Moves each average toward its source, by `share` of the way."""
@@ -229,6 +263,26 @@ def _tensors(model: nn.Module) -> dict[str, tuple[torch.Tensor, bool]]:
         for name, tensor in kept.items()
         if isinstance(tensor, torch.Tensor)
     }
+
+
+def _places(
+    model: nn.Module, sources: Sequence[torch.Tensor]
+) -> Iterator[tuple[dict[str, Any], str, torch.Tensor]]:
+    """Where in the model's modules each tensor stands."""
+    followed = {id(tensor) for tensor in sources}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if id(tensor) in followed:
+                    yield held, name, tensor
+
+
+def _replaced() -> RuntimeError:
+    return RuntimeError(
+        "the model's tensors were replaced since the average was made, or are of "
+        "another type or on another device now, so that it cannot follow them: make it "
+        "after the model is moved, cast and loaded"
+    )
 
 
 def _wide(tensor: torch.Tensor) -> torch.Tensor:

@@ -86,8 +86,11 @@ def batch_sizes(
     process that tries may take: of a GPU's memory, or of address space on a CPU.
 
     Raises:
+        ValueError: `most` is below 1.
         RuntimeError: this process uses a GPU already, which a child cannot share.
     """
+    if most is not None and most < 1:
+        raise ValueError(f"batch_sizes needs most >= 1, got most={most}")
     if program.device != "cpu" and torch.cuda.is_initialized():
         raise RuntimeError(
             "batch sizes are tried in child processes, and this process uses CUDA "

@@ -133,6 +133,8 @@ class FitSettings:
             raise ValueError(
                 f"data_share is above 0 and at most 1, got data_share={self.data_share}"
             )
+        if not 0 <= self.class_balance <= 1:
+            raise ValueError(f"class_balance is from 0 to 1, got {self.class_balance}")
         _check_choice("schedule", self.schedule, SCHEDULES)
         if not 0 <= self.end_share <= 1:
             raise ValueError(f"end_share is from 0 to 1, got {self.end_share}")

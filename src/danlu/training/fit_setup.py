@@ -110,9 +110,14 @@ def prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
     Linear(in_features=2, out_features=2, bias=True)
 
     Raises:
-        ValueError: there is a rate of drop paths and the model has none, or no layer is
-            left to train.
+        ValueError: the model has no parameters, there is a rate of drop paths and the
+            model has none, or no layer is left to train.
     """
+    if next(model.parameters(), None) is None:
+        raise ValueError(
+            f"fit needs a model with parameters to train, and this "
+            f"{type(model).__name__} has none"
+        )
     children = list(unwrapped(model).children())
     if settings.frozen_layers and settings.frozen_layers >= len(children):
         raise ValueError(

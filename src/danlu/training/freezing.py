@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from torch import nn
 
+# Of a module that was frozen and has no parameters that would say so, such as a batch
+# norm without scales. A copy of it has the mark too.
+MARK = "is_frozen_by_danlu"
+
 
 def freeze(*modules: nn.Module) -> int:
     """No parameter of `modules` is trained any more; how many numbers that are.
@@ -19,6 +23,9 @@ def freeze(*modules: nn.Module) -> int:
     >>> training.freeze(model[0])
     40
     """
+    for module in modules:
+        if next(module.parameters(), None) is None:
+            module.__dict__[MARK] = True
     return _set(modules, trained=False)
 
 
@@ -33,6 +40,8 @@ def unfreeze(*modules: nn.Module) -> int:
     >>> training.freeze(layer) == training.unfreeze(layer)
     True
     """
+    for inner in (inner for module in modules for inner in module.modules()):
+        inner.__dict__.pop(MARK, None)
     return _set(modules, trained=True)
 
 
@@ -62,8 +71,8 @@ def _set(modules: tuple[nn.Module, ...], *, trained: bool) -> int:
 
 
 def _outermost_frozen(module: nn.Module) -> Iterator[nn.Module]:
-    own = list(module.parameters())
-    if own and not any(parameter.requires_grad for parameter in own):
+    own = [parameter.requires_grad for parameter in module.parameters()]
+    if not any(own) and (own or MARK in module.__dict__):
         yield module
         return
     for child in module.children():

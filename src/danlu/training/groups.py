@@ -55,6 +55,11 @@ def layer_groups(layers: Sequence[nn.Module], *, factor: float) -> list[dict[str
             "layer_groups needs a factor above 0 and at most 1 (1 is one rate for all "
             f"layers), got factor={factor}"
         )
+    if len({id(layer) for layer in layers}) < len(layers):
+        raise ValueError(
+            f"layer_groups got a layer twice among {len(layers)}, and each has one "
+            "rate: name it once"
+        )
     groups: list[dict[str, Any]] = []
     seen: set[int] = set()
     for depth, layer in enumerate(reversed(layers)):

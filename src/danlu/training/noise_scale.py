@@ -13,6 +13,7 @@ from itertools import islice
 import torch
 
 from .program import Program, seeded
+from .schedules.base import at_least_zero
 
 PARTS, DRAWS, RESAMPLED = 8, 30, 200
 
@@ -50,7 +51,11 @@ def noise_scale(
     >>> found = noise_scale(program, rate=0.0)
     >>> found.low < 1.0 < found.high
     True
+
+    Raises:
+        ValueError: the rate is negative or no number, or the steps are negative.
     """
+    at_least_zero("noise_scale", rate=rate, steps=steps)
     model, optimizer = program.build({"lr": rate})
     batches = program.batches()
     with seeded(program.seed):

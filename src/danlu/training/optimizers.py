@@ -7,8 +7,7 @@ it is L2 regularization, which goes through momentum and scaling; in those that 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import torch
@@ -17,7 +16,9 @@ from torch.optim import Optimizer
 
 from .groups import decay_groups
 from .joined import Joined
+from .schedules.base import at_least_zero
 from .sgdw import SGDW
+from .spelling import check_spelling
 
 Groups: TypeAlias = list[dict[str, Any]]
 
@@ -44,12 +45,15 @@ _SETTINGS: Mapping[str, set[str]] = {
 _KNOWN = set().union(*_SETTINGS.values())
 _COMPLEMENT = "one_minus_"  # as decays are searched: 1 - beta on a log scale
 _OTHER_NAMES = {  # what the same is called elsewhere
-    "eps": ["epsilon"],
-    "learning_rate": ["lr"],
-    "wd": ["weight_decay"],
-    "betas": ["beta1"],
+    "eps": "epsilon",
+    "learning_rate": "lr",
+    "wd": "weight_decay",
+    "betas": "beta1",
 }
 _COMPLEMENTED = {"momentum", "beta1", "beta2", "alpha"}
+_NAMES = [*_KNOWN, *(f"{_COMPLEMENT}{name}" for name in _COMPLEMENTED)]
+# What a group states itself, and by what it says how much of the params' it gets.
+_STATED = {"lr": "lr_factor", "weight_decay": "weight_decay_factor"}
 
 
 def build_optimizer(model: nn.Module | Groups, params: Mapping[str, Any]) -> Optimizer:
@@ -70,23 +74,30 @@ def build_optimizer(model: nn.Module | Groups, params: Mapping[str, Any]) -> Opt
     [((0.95, 0.999), 0.1), ((0.95, 0.999), 0.0)]
 
     Raises:
-        ValueError: the optimizer is unknown or has no such setting, `lr` is missing, or
-            a name looks like a setting that is misspelled.
+        ValueError: the optimizer is unknown or has no such setting, `lr` is missing, a
+            rate or a decay is negative or no number, a name looks like a setting that
+            is misspelled, or a group states a rate or a decay without its factor.
     """
     name, settings = _read(params)
-    lr, decay = float(settings["lr"]), float(settings.get("weight_decay", 0.0))
     if name == "muon":
         return _muon(model, settings)
     groups = decay_groups(model) if isinstance(model, nn.Module) else model
-    given = [
-        {
-            **group,
-            "lr": lr * group.get("lr_factor", 1.0),
-            "weight_decay": decay * group.get("weight_decay_factor", 1.0),
-        }
-        for group in groups
-    ]
-    return _BUILDERS[name](given, settings)
+    return _BUILDERS[name]([_given(group, settings) for group in groups], settings)
+
+
+def _given(group: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The group with its own rate and decay."""
+    for stated, factor in _STATED.items():
+        if stated in group and factor not in group:
+            raise ValueError(
+                f"a group states {stated}={group[stated]}, and build_optimizer would "
+                f"give it that of the params: give the group its `{factor}`, by which "
+                "that is multiplied"
+            )
+    lr = settings["lr"] * group.get("lr_factor", 1.0)
+    decay = settings["weight_decay"] * group.get("weight_decay_factor", 1.0)
+    at_least_zero("build_optimizer", lr=lr, weight_decay=decay)
+    return {**group, "lr": lr, "weight_decay": decay}
 
 
 def _read(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -101,7 +112,7 @@ def _read(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     for key, value in params.items():
         plain = key.removeprefix(_COMPLEMENT)
         if key not in _KNOWN and plain not in _COMPLEMENTED:
-            _check_spelling(key)
+            check_spelling(key, _NAMES, _OTHER_NAMES)
             continue
         if plain not in _SETTINGS[name]:
             raise ValueError(
@@ -113,17 +124,9 @@ def _read(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         settings[plain] = value if key == plain else 1 - value
     if "lr" not in settings:
         raise ValueError(f"build_optimizer needs params with `lr`, got {dict(params)}")
-    return name, settings
-
-
-def _check_spelling(key: str) -> None:
-    names = [*_KNOWN, *(f"{_COMPLEMENT}{name}" for name in _COMPLEMENTED)]
-    alike = [name for name in names if abs(len(name) - len(key)) <= 1 and len(key) > 4]
-    meant = _OTHER_NAMES.get(key) or difflib.get_close_matches(
-        key, alike, n=1, cutoff=0.85
-    )
-    if meant:
-        raise ValueError(f"params has {key!r}: did you mean {meant[0]!r}?")
+    rates = {name: float(settings.get(name, 0.0)) for name in _STATED}
+    at_least_zero("build_optimizer", **rates)
+    return name, settings | rates
 
 
 def _betas(settings: Mapping[str, Any]) -> tuple[float, float]:
@@ -180,7 +183,7 @@ def _muon(model: nn.Module | Groups, settings: Mapping[str, Any]) -> Optimizer:
     matrices = _hidden_matrices(model)
     if not matrices:
         raise ValueError("muon found no hidden matrix in the model: use adamw")
-    lr, decay = float(settings["lr"]), float(settings.get("weight_decay", 0.0))
+    lr, decay = settings["lr"], settings["weight_decay"]
     held = {id(parameter) for parameter in matrices}
     hidden = {"params": matrices, "lr_factor": 1.0, "weight_decay_factor": 1.0}
     first = torch.optim.Muon(
@@ -202,13 +205,16 @@ def _muon(model: nn.Module | Groups, settings: Mapping[str, Any]) -> Optimizer:
 
 
 def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """Matrices that are trained, but for embeddings and the one that was made last."""
-    named: Sequence[tuple[str, nn.Parameter]] = list(model.named_parameters())
-    matrices = [p for _, p in named if p.ndim == 2 and p.requires_grad]
-    embeddings = {
-        id(inner.weight)
-        for inner in model.modules()
-        if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
-    }
-    last = id(matrices[-1]) if matrices else None
-    return [p for p in matrices if id(p) not in embeddings and id(p) != last]
+    """Matrices that are trained, but for embeddings and the one of the outputs.
+
+    That is the one that was made last, unless the outputs share an embedding's.
+    """
+    embedded, elsewhere = set[int](), set[int]()
+    for inner in model.modules():
+        is_embedding = isinstance(inner, nn.Embedding | nn.EmbeddingBag)
+        own = (id(parameter) for parameter in inner.parameters(recurse=False))
+        (embedded if is_embedding else elsewhere).update(own)
+    matrices = [p for p in model.parameters() if p.ndim == 2 and p.requires_grad]
+    is_tied = bool(embedded & elsewhere)
+    inside = matrices if is_tied else matrices[:-1]
+    return [parameter for parameter in inside if id(parameter) not in embedded]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from . import preflight
 from .batch_growth import BatchSizes, batch_sizes
-from .before_tuning import Preflight, before_tuning
+from .before_tuning import Count, Preflight, before_tuning, counted
 from .finding import Finding
 from .noise_scale import NoiseScale, noise_scale
 from .program import Program
-from .rate_range import RateRange, rate_range
+from .rate_range import HIGH, LOW, STEPS, SWEEPS, RateRange, rate_range
 from .steps import MOST, Steps, steps_to_fit
 from .study_plan import StudyPlan, study_plan
 from .trial_runs import STEADY, Noise, Stability, noise, stability
@@ -55,6 +56,10 @@ class Probe(Program):
     def preflight(self) -> Preflight:
         """`check` and then `lr_range`, with what they took, for `danlu.tune`."""
         return before_tuning(self, self.updates)
+
+    def counting(self) -> AbstractContextManager[Count]:
+        """Counts the updates of all optimizers while it is open."""
+        return counted()
 
     @classmethod
     def from_lightning(
@@ -105,13 +110,20 @@ class Probe(Program):
         """
         return preflight.check(self)
 
-    def lr_range(self, *, sweeps: int = 3, low: float = 1e-6) -> RateRange:
+    def lr_range(
+        self,
+        *,
+        sweeps: int = SWEEPS,
+        low: float = LOW,
+        high: float = HIGH,
+        steps: int = STEPS,
+    ) -> RateRange:
         """The range test of the learning rate: a usable rate, its spread, a verdict.
 
-        Each sweep raises the rate from `low` to 10 in 100 updates. Then come short
-        trainings at the rate that they suggest, and at multiples of 2 of it.
+        Each sweep raises the rate from `low` to `high` in so many updates. Then come
+        short trainings at the rate that they suggest, and at multiples of 2 of it.
         """
-        return rate_range(self, sweeps=sweeps, low=low)
+        return rate_range(self, sweeps=sweeps, low=low, high=high, steps=steps)
 
     def batch_sizes(
         self, *, most: int | None = None, memory_bytes: int | None = None
@@ -170,10 +182,11 @@ class Probe(Program):
         """
         found = self.lr_range() if found is None else found
         _, optimizer = self.build()
-        name = type(optimizer).__name__
         rate = found.suggestion
         if rate is None:
             raise ValueError(f"no rate to plan a study around: {found.message}")
         steps = self.steps(rate) if steps is None else steps
         stable = self.stability(rate)
-        return study_plan(found, stable, optimizer=name, trials=trials, steps=steps)
+        return study_plan(
+            found, stable, optimizer=optimizer, trials=trials, steps=steps
+        )

@@ -61,6 +61,8 @@ class Program:
         for name in ("train", "val"):
             if (source := getattr(self, name)) is not None:
                 object.__setattr__(self, name, by_place(source, name))
+        if self.val is not None and not size_of(self.val):
+            raise ValueError("Probe needs validation examples in `val`, got none")
         if size_of(self.train) < 2:
             raise ValueError(
                 f"Probe needs at least 2 training examples, got {size_of(self.train)}"

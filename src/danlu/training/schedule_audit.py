@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from .finding import Finding
-from .schedules import ScheduleEnd
+from .schedules import Schedule, ScheduleEnd
 
 CHECK = "schedule"
 # More warm-up than this share of the steps is too long (playbook T14).
@@ -23,6 +23,10 @@ LONG_WARMUP = 0.1
 # A decay that is cut off above this share of the peak has missed most of its use: the
 # last tenth is where linear decay gains over decay to a tenth (Bergsma et al., 2025).
 CUT_OFF = 0.1
+FALLEN = 0.5  # of the peak; a momentum falls less beside a one-cycle
+# Half-way up, a cosine that turns back has risen by a quarter of what it rises to, and
+# the line of a cycle by half.
+BENT = 3 / 8
 ASKED_MOMENTUM = 0.9  # of the optimizer that schedulers are played on
 
 
@@ -37,7 +41,12 @@ def audit(
     ['ok']
     >>> training.audit(lr, steps=400)[0].message
     'lr has 1000 steps, but the run has 400: it ends at 66 % of the peak.'
+
+    Raises:
+        ValueError: the run has no steps, or no end.
     """
+    if not 1 <= steps < math.inf:
+        raise ValueError(f"audit needs a run of at least 1 step, got steps={steps}")
     values: list[float] = []
     for step in range(steps):
         try:
@@ -227,18 +236,10 @@ def _of_length(
     top = values.index(peak)
     found = []
     length = getattr(schedule, "steps", steps)
-    left = 100 * values[-1] / peak if peak else 0.0
     if steps < length < math.inf:
-        found.append(
-            Finding(
-                CHECK,
-                "warning",
-                f"{of} has {length:g} steps, but the run has {steps}: it ends at "
-                f"{left:.0f} % of the peak.",
-                "Stretch it to the run (`stretched`).",
-                {"steps": steps, "length": length, "last": values[-1]},
-            )
-        )
+        found.append(_cut_short(of, values, length))
+    elif not isinstance(schedule, Schedule) and (turn := _turned_back(values)):
+        found.append(_rises_again(of, values, turn))
     elif values[-1] > CUT_OFF * peak and min(values[top:], default=peak) < peak:
         found.append(
             Finding(
@@ -261,6 +262,58 @@ def _of_length(
             )
         )
     return found
+
+
+def _cut_short(of: str, values: Sequence[float], length: float) -> Finding:
+    steps, peak = len(values), max(values)
+    left = 100 * values[-1] / peak if peak else 0.0
+    return Finding(
+        CHECK,
+        "warning",
+        f"{of} has {length:g} steps, but the run has {steps}: it ends at "
+        f"{left:.0f} % of the peak.",
+        "Stretch it to the run (`stretched`).",
+        {"steps": steps, "length": length, "last": values[-1]},
+    )
+
+
+def _turned_back(values: Sequence[float]) -> int | None:
+    """The step from which on a decay is passed backward, None where there is none.
+
+    A cosine of torch that is longer than it was made for rises as it fell. That of a
+    restart jumps, a cycle turns on a point, and the next way up of a one-cycle is no
+    mirror image of the way down.
+    """
+    peak = max(values)
+    high = (at for at, own in enumerate(values) if own >= (1 - 1e-6) * peak)
+    first = low = next(high, 0)
+    for at in range(first, len(values)):
+        if values[at] <= values[low]:
+            low = at
+        elif values[at] > values[low] + CUT_OFF * peak:
+            break
+    else:
+        return None
+    way = at - low
+    if values[low] > FALLEN * peak or way < 2 or low - way < first:
+        return None
+    half = (values[low + way // 2] + values[low + (way + 1) // 2]) / 2
+    is_bent = half - values[low] < BENT * (values[at] - values[low])
+    is_mirrored = math.isclose(values[low - way], values[at], rel_tol=1e-3)
+    return low if is_bent and is_mirrored else None
+
+
+def _rises_again(of: str, values: Sequence[float], turn: int) -> Finding:
+    peak = max(values)
+    return Finding(
+        CHECK,
+        "warning" if values[-1] > CUT_OFF * peak else "notice",
+        f"{of} falls to {values[turn]:.3g} by step {turn} of {len(values)}, and then "
+        "rises again as it fell.",
+        "Give the decay as many steps as the run has, counted in updates, not epochs; "
+        "if cycles are meant, let them end low.",
+        {"turn": turn, "steps": len(values), "last": values[-1], "peak": peak},
+    )
 
 
 def _rises_once(values: Sequence[float], top: int) -> bool:

@@ -224,7 +224,7 @@ def _looked(program: Program, model: nn.Module, step: int, misfits: Misfits) -> 
     model.eval()
     with torch.no_grad(), seeded(program.seed):
         parts = [misfits(program, model, own) for own in _pieces(program, "train")]
-        val = [float(program.loss(model, own)) for own in _pieces(program, "val")]
+        val = [program.value(model, own) for own in _pieces(program, "val")]
     model.train()
     each = torch.cat(parts)
     error = float(each.std()) / math.sqrt(len(each))

@@ -11,14 +11,34 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from torch.optim import Optimizer
+
+from .optimizers import BETA1, BETA2, EPSILON, MOMENTUM, MUON_MOMENTUM
 from .rate_range import RateRange
 from .steps import Steps
 from .trial_runs import Stability
 
 LOWER = 10.0  # below the usable rate; above it the range ends where it diverges
 # Trials from which on each is searched: below 10 the rate alone.
-BETA1, EPS, BETA2 = 10, 26, 100
+FIRST, SECOND, THIRD = 10, 26, 100
+# The usual domain of each setting, from where to where, and why it is searched.
+_USUAL = {
+    "one_minus_momentum": (1e-2, 0.5),
+    "one_minus_beta1": (1e-2, 0.5),
+    "epsilon": (1e-10, 1e-3),
+    "one_minus_beta2": (1e-4, 1e-1),
+}
+_WHY = {
+    "one_minus_momentum": f"from {FIRST} trials on also momentum, as 1 - momentum",
+    "one_minus_beta1": f"from {FIRST} trials on also beta1, as 1 - beta1",
+    "epsilon": f"above {SECOND - 1} trials also epsilon",
+    "one_minus_beta2": f"far above {SECOND - 1} trials also beta2, as 1 - beta2",
+}
+# What `build_optimizer` begins with, by class; muon is joined with an AdamW.
+_MOMENTA = {"SGD": MOMENTUM, "SGDW": MOMENTUM, "RMSprop": 0.0}
+_MOMENTA |= {"Muon": MUON_MOMENTUM, "Joined": MUON_MOMENTUM}
 
 
 @dataclass(frozen=True)
@@ -62,40 +82,45 @@ def study_plan(
     found: RateRange,
     stable: Stability,
     *,
-    optimizer: str,
+    optimizer: Optimizer | str,
     trials: int,
     steps: Steps | int,
 ) -> StudyPlan:
     """The first study of a program, from its range test and its stability.
 
-    `optimizer` is the name of its class, `steps` how long the trials run, in updates,
-    or what was found about that.
+    `optimizer` is that of the range test, or the name of its class, if its settings are
+    those that `build_optimizer` begins with. `steps` is how long the trials run, in
+    updates, or what was found about that.
 
     Raises:
-        ValueError: the range test gave no rate to search around, or no rate trains.
+        ValueError: there are no trials or steps, the range test gave no rate to search
+            around, or no rate trains.
     """
+    _check_sizes(trials, steps)
     searched = searched_rates(found)
     if found.suggestion is None or searched is None:
         raise ValueError(
             f"a study needs a rate to search around, and the range test is "
             f"{found.verdict!r}: {found.message}"
         )
-    space = dict(_space(found, searched, optimizer, trials))
-    training, reasons = {}, {f"space.{name}": why for name, (_, why) in space.items()}
+    settings = _settings(optimizer, trials)
+    reasons = {"space.lr": _of_rates(found)}
+    reasons |= {f"space.{name}": _WHY[name] for name in settings}
+    training = {}
     if stable.clip_norm is not None:
         training["clip_norm"] = stable.clip_norm
         reasons["clip_norm"] = "the 90th percentile of the norms without clipping"
     length, warmup, reasons["max_steps"] = _length(steps, stable.warmup or 0.0)
     training["warmup_steps"] = float(warmup)
     reasons["warmup_steps"] = _of_warmup(stable)
-    reasons["trials"] = f"about {trials // len(space)} for each hyperparameter"
+    reasons["trials"] = f"about {trials // (1 + len(settings))} for each hyperparameter"
     study = {
         "study": "first",
         "goal": "Which rate and which settings of the optimizer train best?",
         "command": "python train.py {args}",
         "metric": "val_loss",
-        "space": {name: domain for name, (domain, _) in space.items()},
-        "baseline": _baseline(found.suggestion, space),
+        "space": dict(_space(searched, settings)),
+        "baseline": {"lr": float(f"{found.suggestion:.3g}"), **settings},
         "trials": trials,
         "max_steps": length,
     }
@@ -116,24 +141,52 @@ def searched_rates(found: RateRange) -> tuple[float, float] | None:
     return found.suggestion / LOWER / wider, found.high * wider
 
 
+def _check_sizes(trials: int, steps: Steps | int) -> None:
+    if type(trials) is not int or trials < 1:
+        raise ValueError(f"a study needs a number of trials >= 1, got trials={trials}")
+    if not isinstance(steps, Steps) and (type(steps) is not int or steps < 1):
+        raise ValueError(
+            f"a study needs a number of steps >= 1, or what `probe.steps` found, got "
+            f"steps={steps}"
+        )
+
+
+def _settings(optimizer: Optimizer | str, trials: int) -> dict[str, float]:
+    """What so many trials search beside the rate, with the values of the range test.
+
+    An optimizer without momentum and without betas has nothing else to search.
+    """
+    if isinstance(optimizer, str):
+        group = _by_name(optimizer)
+    else:
+        group = optimizer.param_groups[0]
+    known: dict[str, float] = {}
+    if trials >= FIRST and "momentum" in group:
+        known["one_minus_momentum"] = 1 - group["momentum"]
+    elif trials >= FIRST and "betas" in group:
+        known["one_minus_beta1"] = 1 - group["betas"][0]
+        if trials >= SECOND:
+            known["epsilon"] = group["eps"]
+        if trials >= THIRD:
+            known["one_minus_beta2"] = 1 - group["betas"][1]
+    # No log scale has a 0.
+    return {name: float(f"{own:.3g}") for name, own in known.items() if own > 0}
+
+
+def _by_name(name: str) -> Mapping[str, Any]:
+    if "adam" in name.lower():
+        return {"betas": (BETA1, BETA2), "eps": EPSILON}
+    return {"momentum": _MOMENTA[name]} if name in _MOMENTA else {}
+
+
 def _space(
-    found: RateRange, searched: tuple[float, float], optimizer: str, trials: int
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    low, high = searched
-    yield "lr", (f"{low:.1e}..{high:.1e}:log", _of_rates(found))
-    if trials < BETA1:
-        return
-    if "adam" not in optimizer.lower():
-        why = f"from {BETA1} trials on also momentum, as 1 - momentum"
-        yield "one_minus_momentum", ("1e-2..0.5:log", why)
-        return
-    why = f"from {BETA1} trials on also beta1, as 1 - beta1"
-    yield "one_minus_beta1", ("1e-2..0.5:log", why)
-    if trials >= EPS:
-        yield "eps", ("1e-10..1e-3:log", "above 25 trials also epsilon")
-    if trials >= BETA2:
-        why = "far above 25 trials also beta2, as 1 - beta2"
-        yield "one_minus_beta2", ("1e-4..1e-1:log", why)
+    rates: tuple[float, float], settings: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
+    """The usual domains, wider where the range test was made outside of them."""
+    yield "lr", f"{rates[0]:.1e}..{rates[1]:.1e}:log"
+    for name, own in settings.items():
+        low, high = _USUAL[name]
+        yield name, f"{min(low, own):g}..{max(high, own):g}:log"
 
 
 def _length(steps: Steps | int, share: float) -> tuple[int, int, str]:
@@ -174,11 +227,3 @@ def _of_warmup(stable: Stability) -> str:
     if stable.warmup is None:
         return f"{unstable}, and {warmed} with none of at most 10 %"
     return f"{unstable}; with {stable.warmup:.0%} of the steps {warmed} does"
-
-
-def _baseline(rate: float, space: Mapping[str, object]) -> dict[str, float]:
-    """The params of the range test: the usable rate, and what optimizers begin with."""
-    usual = {"one_minus_momentum": 0.1, "one_minus_beta1": 0.1}
-    usual |= {"eps": 1e-8, "one_minus_beta2": 1e-3}
-    known = {name: value for name, value in usual.items() if name in space}
-    return {"lr": float(f"{rate:.3g}"), **known}

@@ -69,8 +69,10 @@ def reduce_classes(
     ([0, 2, 3], [1, 0, 1])
 
     Raises:
-        ValueError: a class stands twice, or has no example.
+        ValueError: no class is asked for, or one stands twice or has no example.
     """
+    if not len(classes):
+        raise ValueError("reduce_classes needs at least one class, got none")
     all_labels = torch.as_tensor(labels)
     wanted = torch.as_tensor(list(classes))
     if len(wanted.unique()) != len(wanted):

@@ -134,9 +134,10 @@ def noise(program: Program, rate: float, *, steps: int, seeds: int) -> Noise:
     """How much the validation loss differs between seeds, at one rate.
 
     Raises:
-        ValueError: fewer than two seeds, the program has no validation examples, or a
-            seed diverges.
+        ValueError: the rate is no number above 0, there are no steps or fewer than two
+            seeds, the program has no validation examples, or a seed diverges.
     """
+    _check("noise", rate, steps, least=1)
     if seeds < 2 or program.val is None:
         raise ValueError(
             "noise needs at least 2 seeds and a probe with `val`, got "
@@ -158,7 +159,11 @@ def stability(program: Program, rate: float, *, steps: int) -> Stability:
     Godbole et al. (2023), "How can optimization failures be debugged and mitigated?",
     learning rate warmup: the rate to reach is that of the first instability, not the
     best one.
+
+    Raises:
+        ValueError: the rate is no number above 0, or there are too few steps.
     """
+    _check("stability", rate, steps, least=2)  # the first loss is before any update
     usual = trial_run(program, rate, steps=steps)
     unstable = _first_unstable(program, rate, steps) if usual.is_stable else rate
     return Stability(
@@ -167,6 +172,14 @@ def stability(program: Program, rate: float, *, steps: int) -> Stability:
         warmup=0.0 if unstable is None else _shortest(program, unstable, steps),
         clip_norm=_clip(usual.norms),
     )
+
+
+def _check(asked: str, rate: float, steps: int, *, least: int) -> None:
+    if not 0 < rate < math.inf or steps < least:
+        raise ValueError(
+            f"{asked} needs a rate above 0 and steps >= {least}, got rate={rate}, "
+            f"steps={steps}"
+        )
 
 
 def _first_unstable(program: Program, rate: float, steps: int) -> float | None:
@@ -199,5 +212,5 @@ def _validated(program: Program, model: torch.nn.Module) -> float | None:
     with torch.no_grad():
         for places in torch.arange(count).split(program.batch_size):
             batch = batch_of(program.val, places.tolist(), program.device)
-            total += float(program.loss(model, batch)) * len(places) / count
+            total += program.value(model, batch) * len(places) / count
     return total

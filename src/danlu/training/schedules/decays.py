@@ -169,6 +169,7 @@ class Exponential(Schedule):
 
     def stretched(self, steps: int) -> Exponential:
         """Ends at the same value; without an end, it falls as it did."""
+        whole_steps("Exponential", steps)
         factor = self.factor
         if math.isfinite(self.steps):
             factor **= self.steps / steps

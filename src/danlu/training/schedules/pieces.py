@@ -131,7 +131,15 @@ def one_cycle_momentum(
     >>> momentum = training.one_cycle_momentum(lr)
     >>> round(momentum(0), 2), round(momentum(30), 2), round(momentum(99), 2)
     (0.95, 0.85, 0.95)
+
+    Raises:
+        ValueError: the rates are no one-cycle.
     """
+    if not isinstance(rates, Pieces):
+        raise ValueError(
+            f"one_cycle_momentum needs the rates of a one-cycle, got {rates}: its "
+            "momentum follows their points"
+        )
     peak = max(value for _, value in rates.points)
     points = [(at, low if value == peak else high) for at, value in rates.points]
     return Pieces(tuple(points), rates.smooth)
