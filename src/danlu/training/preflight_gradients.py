@@ -62,9 +62,8 @@ def _against_chance(loss: float, scores: Tensor, batch: Any) -> Iterator[Finding
     level: Level = "notice"
     if loss < 0:
         level = "warning" if _like(loss, -entropy) or _like(loss, linear) else level
-        advice = (
-            "Cross entropy is never negative: its sign, or log_softmax, is missing."
-        )
+        advice = "Cross entropy is never negative: its sign is wrong, or log_softmax "
+        advice += "is missing."
     elif loss < chance:
         level = "warning" if _like(loss, linear) else level
         advice = (

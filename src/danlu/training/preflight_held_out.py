@@ -36,10 +36,8 @@ def about_held_out(probe: Program, model: nn.Module, steps: int) -> Iterator[Fin
         return
     found = None if probe.coupled else _fits(probe, model)
     if found is None:
-        says = (
-            "Whether it learns what holds elsewhere could not be seen: the labels of "
-        )
-        says += "a batch are not known, or its loss compares examples."
+        says = "Whether it learns what holds elsewhere could not be seen: a batch's "
+        says += "labels are not known, or its loss compares examples."
         yield Finding("learning", "unknown", says)
         return
     better, count = found

@@ -72,10 +72,8 @@ def _alone(batch: Any, lost: Sequence[bool]) -> Iterator[Finding]:
     if not any(lost):
         return
     says = f"{sum(lost)} of {len(lost)} examples have no finite loss of their own."
-    advice = (
-        "Are all of their labels ignored, or masked? A norm along the batch has no "
-    )
-    advice += "value for one example either."
+    advice = "Are all of their labels ignored, or masked? A norm along the batch has "
+    advice += "no value for one example either."
     labels = labels_of(batch)
     counts = False
     if labels is not None and labels.ndim == 1:
@@ -95,8 +93,8 @@ def _shapes(probe: Program, model: nn.Module, batch: Any) -> Iterator[Finding]:
         return
     if outputs.shape == targets.shape:
         return
-    shapes = f"Outputs have the shape {list(outputs.shape)}, targets "
-    says = f"{shapes}{list(targets.shape)}"
+    says = f"Outputs have the shape {list(outputs.shape)}, targets "
+    says += f"{list(targets.shape)}"
     advice = "Give both one shape."
     broadcast = None
     if is_loss_of_outputs(probe, model, outputs, batch):
