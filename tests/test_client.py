@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,22 @@ def test_lines_of_many_writers_stay_whole(environment: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(4)]
     assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
     assert len(written(environment)) == 2000
+
+
+def test_a_line_that_another_writes_just_now_is_not_torn(
+    environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = environment / "reports.jsonl"
+    reports.write_text('{"step": 1, "val_')
+
+    def other_writer_goes_on(_seconds: float) -> None:
+        with open(reports, "a") as file:
+            file.write('error": 0.5}\n')
+
+    monkeypatch.setattr(time, "sleep", other_writer_goes_on)
+    client.ReportFile(str(reports), "").send(2, {"val_error": 0.25})
+    expected = [{"step": 1, "val_error": 0.5}, {"step": 2, "val_error": 0.25}]
+    assert written(environment) == expected
 
 
 def test_the_client_needs_the_standard_library_alone() -> None:

@@ -18,6 +18,7 @@ import json
 import math
 import operator
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .checkpoints import Checkpoints
 
 MAX_STEP = 2**63 - 1  # what a database keeps as a whole number
+MIDWAY_S = 0.05  # far longer than a write of one line
 
 
 class ReportError(ValueError):
@@ -216,10 +218,21 @@ def _from_environment(path: str) -> LiveTrial:
 def _open_to_append(path: str) -> int:
     """A descriptor at the end of the file, on a new line."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+    seen = _unended(descriptor)
+    if seen:
+        time.sleep(MIDWAY_S)
+    if seen and _unended(descriptor) == seen:
         os.write(descriptor, b"\n")  # the last line was torn by a crash or a full disk
     return descriptor
+
+
+def _unended(descriptor: int) -> int:
+    """The file's size in bytes if its last line has no end, else 0.
+
+    So it is for a moment too while another process writes: the size may grow in parts.
+    """
+    size = os.fstat(descriptor).st_size
+    return size if size and os.pread(descriptor, 1, size - 1) != b"\n" else 0
 
 
 def _write(descriptor: int, line: str) -> None:
