@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from danlu import training
-from danlu.training.rate_range import judged, regions
+from danlu.training.rate_range import judged
+from danlu.training.sweep import regions
 
 ROOT = Path(__file__).parents[2]
 Batch = tuple[Tensor, Tensor]

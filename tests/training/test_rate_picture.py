@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import torch
 
 from danlu.training.rate_picture import range_svg
-from danlu.training.rate_range import judged, regions
+from danlu.training.rate_range import judged
+from danlu.training.sweep import regions
 from tests.training.planted_bugs import healthy
 
 torch.set_num_threads(1)

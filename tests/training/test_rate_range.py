@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from danlu.training.rate_picture import range_text
-from danlu.training.rate_range import Sweep, judged, regions
+from danlu.training.rate_range import judged
+from danlu.training.sweep import Sweep, regions
 from tests.training.planted_bugs import BUGS, HEALTHY, Examples, healthy
 from tests.training.rate_faults import FAULTS
 

@@ -20,9 +20,8 @@ from .program import Program, seeded
 BATCHES = 4  # zeroed residual branches pass a gradient after their first update
 MOST_BATCHES = 64  # where one was not reached: experts that few examples are sent to
 MOST = 20_000  # examples whose labels are looked at
-EACH = (
-    20  # examples for each class on average; with fewer, one may be missing by chance
-)
+# Examples for each class on average: with fewer, one may be missing by chance.
+EACH = 20
 DEAD = 0.5  # share of a layer's units
 # A network that knows nothing gives each class a like chance, loss log(classes). What
 # healthy ones of the tests had at the start lay between 0.97 and 1.2 of it.

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .rate_range import RateRange, Sweep
+from .rate_range import RateRange
+from .sweep import Sweep
 
 WIDTH, HEIGHT = 60, 12
 ACROSS, DOWN = 520, 240  # of the SVG, in its own units
@@ -17,7 +18,8 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 16, 40, 40  # around the curves
 def range_text(found: RateRange) -> str:
     """The first sweep's losses over the rate, with the suggestion below.
 
-    >>> from danlu.training.rate_range import judged, regions
+    >>> from danlu.training.rate_range import judged
+    >>> from danlu.training.sweep import regions
     >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
     >>> sweep = regions([1e-6 * 2**step for step in range(30)], losses)
     >>> range_text(judged([sweep])).splitlines()[-2].strip("| ")
@@ -57,7 +59,8 @@ def range_svg(found: RateRange) -> str:
     The usable rate is marked by a line, what lies between the fall and the divergence
     is shaded. What is far above the first loss is cut off.
 
-    >>> from danlu.training.rate_range import judged, regions
+    >>> from danlu.training.rate_range import judged
+    >>> from danlu.training.sweep import regions
     >>> losses = [2.0] * 10 + [1.0] * 10 + [3.0] * 10
     >>> sweep = regions([1e-6 * 2**step for step in range(30)], losses)
     >>> picture = range_svg(judged([sweep]))

@@ -210,9 +210,9 @@ def _length(steps: Steps | int, share: float) -> tuple[int, int, str]:
 
 def _of_rates(found: RateRange) -> str:
     says = (
-        f"{found.suggestion:.2g} is usable, the middle of the fall in "
-        f"{len(found.sweeps)} sweeps; from a tenth of it, as long trainings may want "
-        f"less, to {found.high:.2g}, where the loss diverges"
+        f"{found.suggestion:.2g} is usable, by {len(found.sweeps)} sweeps and short "
+        "trainings at rates around the middle of the fall; from a tenth of it, as long "
+        f"trainings may want less, to {found.high:.2g}, where the loss diverges"
     )
     if found.verdict != "noisy" or found.spread is None:
         return says

@@ -18,7 +18,7 @@ from .clipping import FEWEST, clip_threshold
 from .examples import batch_of, size_of
 from .norms import gradient_norms
 from .program import Program, seeded
-from .rate_range import GIVEN_BACK
+from .sweep import GIVEN_BACK
 
 STEADY = 500  # updates in which the playbook looks for instability
 HELD = 1000  # validation examples at most
