@@ -26,8 +26,9 @@ demo: $(VENV)/installed ## tune a small network on real images, and write a repo
 
 install: $(VENV)/installed ## the virtual environment with all that development needs
 
+# In as many processes as there are cores, each file of tests in one of them.
 test: lint ## lint, types and the quick tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-all: lint ## lint, types and every test
 	$(BIN)/python -m pytest -m ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -103,6 +104,12 @@ class Server:
 
 def _programs() -> Path:
     """The folder of the server's programs; installs them where that is possible."""
+    with (Path(tempfile.gettempdir()) / "danlu-postgres.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # several processes may run the tests
+        return _found_or_installed()
+
+
+def _found_or_installed() -> Path:
     found = _installed()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
