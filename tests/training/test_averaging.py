@@ -365,3 +365,15 @@ def test_a_model_of_16_bits_is_evaluated_with_its_average() -> None:
         assert 1.5 == model.weight.item()
 
     assert 2.0 == model.weight.item()
+
+
+def test_complex_weights_are_averaged() -> None:
+    model = nn.Module()
+    model.w = nn.Parameter(torch.tensor([1 + 0j]))
+    average = WeightAverage(model, half_life=math.inf)
+    for own in (1 + 0j, 3 + 2j):
+        with torch.no_grad():
+            model.w.fill_(own)
+        average.update(samples=1)
+
+    assert [2 + 1j] == average.weights()["w"].tolist()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,23 @@ def test_throughput_that_still_rises_is_not_saturated() -> None:
     tried = SizeTried(1, True, 1.0, 0.1), SizeTried(2, True, 1.0, 0.1)
 
     assert None is sizes_of(tried).saturation
+
+
+def test_one_example_may_be_too_few_for_a_batch_norm() -> None:
+    def normed(params: object) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))
+
+    found = batch_sizes(replace(probe(), model=normed), most=8)
+
+    assert 8 == found.largest
+    assert (1, False) == (found.tried[0].size, found.tried[0].fits)
+    assert "more than 1 value per channel" in found.tried[0].reason
+
+
+def test_an_error_of_any_kind_is_raised_with_its_name() -> None:
+    def broken(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        parts: tuple[torch.Tensor, ...] = batch
+        return model(parts[5]).sum()
+
+    with pytest.raises(RuntimeError, match=r"batch of 2 .*IndexError"):
+        batch_sizes(probe(broken))

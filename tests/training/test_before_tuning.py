@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from danlu.cli import main
+from danlu.training import Joined
 from danlu.training.before_tuning import Preflight, before_tuning, counted
 from danlu.training.rate_range import RateRange
 from tests.cli.probes import PROBES
@@ -84,3 +85,12 @@ def test_the_command_counts_the_updates_of_all_that_it_was_asked_for(
 def test_a_training_of_no_updates_is_refused() -> None:
     with pytest.raises(ValueError, match="updates >= 1"):
         replace(healthy(), updates=0)
+
+
+def test_an_update_of_joined_optimizers_counts_once() -> None:
+    parts = [torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1) for _ in "ab"]
+
+    with counted() as count:
+        Joined(parts).step()
+
+    assert 1 == count.updates

@@ -144,3 +144,15 @@ def test_how_often_clipping_acts_is_judged(norms: list[float], level: str) -> No
 
 def test_more_than_half_clipped_means_a_smaller_rate() -> None:
     assert "Cut the learning rate" in check_clipping([2.0] * 100, limit=1.0).advice
+
+
+def test_rows_of_a_sparse_gradient_are_added_up_before_they_are_cut() -> None:
+    table = torch.nn.Embedding(4, 1, sparse=True)
+    scale = torch.tensor([[0.8], [0.8], [0.1]])
+    (table(torch.tensor([0, 0, 1])) * scale).sum().backward()
+
+    clip_by_value(gradient_norms([table.weight]), limit=1.0)
+
+    assert [1.0, 0.1, 0.0, 0.0] == pytest.approx(
+        table.weight.grad.to_dense()[:, 0].tolist()
+    )

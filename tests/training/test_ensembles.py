@@ -82,3 +82,25 @@ def test_weights_of_two_models_make_no_soup() -> None:
 def test_a_soup_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one set"):
         soup([])
+
+
+def test_complex_weights_are_averaged() -> None:
+    states = [{"w": torch.tensor([own])} for own in (1 + 2j, 3 + 0j)]
+
+    assert [2 + 1j] == soup(states)["w"].tolist()
+
+
+def test_weights_that_score_nan_are_left_out_of_a_greedy_soup() -> None:
+    states = [{"w": torch.tensor([own])} for own in (1.0, 9.0, 2.0)]
+    scores = {1.0: 0.2, 9.0: float("nan"), 2.0: 0.9}
+
+    mixed, kept = greedy_soup(states, lambda state: scores.get(float(state["w"]), 0.0))
+
+    assert ([2.0], [2]) == (mixed["w"].tolist(), kept)
+    with pytest.raises(ValueError, match="each of 1 sets of weights scores nan"):
+        greedy_soup(states[1:2], lambda state: float("nan"))
+
+
+def test_members_with_one_score_are_refused() -> None:
+    with pytest.raises(ValueError, match="a score for each class"):
+        Ensemble([nn.Linear(2, 1)])(torch.zeros(3, 2))

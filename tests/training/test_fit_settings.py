@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from danlu.training.fit_settings import SCHEDULES
+from danlu.training import build_tracks
+from danlu.training.fit_settings import SCHEDULES, FitSettings, tracks_of
 from tests.training.short_fits import CYCLE, PLAIN, Params, flat, run
 
 
@@ -96,6 +98,25 @@ def test_what_belongs_to_a_schedule_changes_the_training(
         ({"class_balance": -1.0}, "class_balance is from 0 to 1, got -1.0"),
         ({"class_balance": 5.0}, "class_balance is from 0 to 1, got 5.0"),
         ({"lr": -0.1}, "got lr=-0.1"),
+        ({"drop_path": 1.0}, "drop_path is a share from 0 to below 1, got"),
+        ({"label_smoothing": -1.0}, "label_smoothing is a share"),
+        ({"mixup_alpha": -1.0}, "mixup_alpha is a number of at least 0"),
+        ({"noise": -1.0}, "noise is a number of at least 0"),
+        ({"ema_half_life": -1.0}, "ema_half_life is a number of at least 0"),
+        ({"weight_decay_norm": -1.0}, "weight_decay_norm is a number of at least 0"),
+        ({"clip_norm": 0.0}, "clip_norm is a number above 0"),
+        ({"clip_value": -1.0}, "clip_value is a number above 0"),
+        ({"decay_power": 0.0}, "decay_power is a number above 0"),
+        ({"layer_lr_factor": -1.0}, "layer_lr_factor is a number above 0"),
+        ({"patience": 3}, "patience is 0 or at least 5 evaluations"),
+        (
+            {
+                "schedule": "warmup_stable_decay",
+                "decay_fraction": 0.6,
+                "warmup_fraction": 0.5,
+            },
+            "decay_fraction=0.6 leaves less than nothing",
+        ),
         ({"weight_decay": -1.0}, "got weight_decay=-1.0"),
         ({"weight_decay": 0.1, "weight_decay_norm": 0.1}, "have both"),
     ],
@@ -110,3 +131,20 @@ def test_an_impossible_param_is_an_error_that_says_so(
 def test_params_without_epochs_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs params with `epochs` and `lr`"):
         run({"lr": 0.1}, tmp_path)
+
+
+def test_a_share_of_the_steps_is_that_of_all_of_them() -> None:
+    """As `build_tracks` has it."""
+    params: Params = {
+        "lr": 0.1,
+        "schedule": "warmup_stable_decay",
+        "warmup_fraction": 0.5,
+        "decay_fraction": 0.2,
+    }
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+
+    own = tracks_of(FitSettings.of({"epochs": 10, **params}), optimizer, 100)
+
+    steps = range(1000)
+    expected = build_tracks(params, len(steps)).lr
+    assert [expected(step) for step in steps] == [own.lr(step) for step in steps]

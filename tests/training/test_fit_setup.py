@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from danlu import client, training
+from danlu.training.fit_setup import prepared
 from tests.training.short_fits import PLAIN, Silent
 
 INPUTS = torch.randn(32, 4, generator=torch.Generator().manual_seed(0))
@@ -58,3 +59,18 @@ def test_the_layers_of_a_compiled_model_are_those_inside(tmp_path: Path) -> None
     fitted(tmp_path, model=torch.compile(inside, backend="eager"), frozen_layers=1)
 
     assert torch.equal(before, inside[0].weight)
+
+
+def test_an_initialization_leaves_frozen_layers_as_they_are(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    before = [layer.weight.detach().clone() for layer in (model[0], model[2])]
+    settings = training.FitSettings(
+        epochs=1, lr=0.1, frozen_layers=1, initialization="he"
+    )
+
+    prepared(model, settings)
+
+    assert [True, False] == [
+        torch.equal(old, layer.weight)
+        for old, layer in zip(before, (model[0], model[2]), strict=True)
+    ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -248,3 +249,59 @@ def test_a_compiled_model_is_watched_under_plain_names() -> None:
     names = [layer.name for layer in GradientMonitor(model).layers()]
 
     assert ["weight", "bias"] == names
+
+
+def test_two_optimizers_may_share_a_monitor() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in model]
+    monitor = GradientMonitor(model, every=1)
+    for _ in range(STEPS):
+        for optimizer in optimizers:
+            model(torch.ones(2, 4)).square().mean().backward()
+            take_step(optimizer, monitor=monitor)
+            model.zero_grad()
+
+    assert ["ok"] == [finding.level for finding in monitor.findings()]
+
+
+def test_a_copy_watches_the_copied_model() -> None:
+    model = nn.Linear(4, 4)
+    again, monitor = copy.deepcopy((model, GradientMonitor(model, every=1)))
+    optimizer = torch.optim.SGD(again.parameters(), lr=0.1)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        again(torch.ones(2, 4)).square().mean().backward()
+        take_step(optimizer, monitor=monitor)
+
+    assert ["ok"] == [finding.level for finding in monitor.findings()]
+
+
+def test_a_gradient_that_is_never_finite_is_no_missing_one() -> None:
+    model = nn.Linear(4, 4)
+    monitor = GradientMonitor(model, every=1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        (model(torch.ones(2, 4)).sum() * torch.nan).backward()
+        take_step(optimizer, monitor=monitor)
+
+    assert ["updates", "seen"] == list(monitor.findings()[0].evidence)
+    assert 1 == len(monitor.findings())
+
+
+def test_a_monitor_of_a_model_that_was_frozen_does_no_harm() -> None:
+    model = nn.Linear(4, 4).requires_grad_(False)
+    monitor = GradientMonitor(model, every=1)
+    model.requires_grad_(True)
+    model(torch.ones(2, 4)).sum().backward()
+
+    assert take_step(torch.optim.SGD(model.parameters(), lr=0.1), monitor=monitor)
+
+
+def test_a_complex_weight_has_the_norm_of_both_its_parts() -> None:
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.tensor([3 + 4j]))
+
+    (layer,) = GradientMonitor(model).layers()
+
+    assert 5.0 == layer.weight

@@ -111,3 +111,16 @@ def test_a_layer_that_only_mentions_norms_decays() -> None:
     assert [1.0, 0.0] == [
         group["weight_decay_factor"] for group in decay_groups(NormalizedLinear(4, 4))
     ]
+
+
+def test_a_group_may_be_one_parameter() -> None:
+    model = nn.Linear(2, 2)
+
+    assert ["bias"] == uncovered(model, [{"params": model.weight}])
+
+
+def test_a_group_that_can_be_gone_through_once_is_refused() -> None:
+    model = nn.Linear(2, 2)
+
+    with pytest.raises(ValueError, match="iterator"):
+        uncovered(model, [{"params": model.parameters()}])

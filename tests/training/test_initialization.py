@@ -152,3 +152,45 @@ def test_values_that_are_not_finite_are_found() -> None:
         next(model.parameters()).fill_(torch.inf)
 
     assert ["0 give out nan or infinite values."] == said(model)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(256, 8, 3),
+        nn.Conv2d(256, 8, 3, groups=4),
+        nn.ConvTranspose2d(256, 3, 1),
+        nn.ConvTranspose2d(256, 8, 3),
+        nn.ConvTranspose2d(256, 8, 3, groups=4),
+        nn.ConvTranspose2d(256, 8, 4, stride=2),
+    ],
+)
+def test_a_layer_keeps_the_second_moment_of_what_a_relu_gives(layer: nn.Module) -> None:
+    """He et al. (2015), eq. 8: the variance of outputs is that of the inputs before."""
+    torch.manual_seed(0)
+    initialize_he(layer)
+
+    outputs = layer(torch.randn(4, 256, 12, 12).relu())[..., 4:-4, 4:-4]
+
+    assert 0.9 < outputs.std().item() < 1.1
+
+
+@pytest.mark.parametrize(
+    "initialize", [initialize_he, initialize_xavier, zero_residual]
+)
+def test_a_weight_that_is_computed_is_refused(
+    initialize: Callable[[nn.Module], object],
+) -> None:
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, 8))
+
+    with pytest.raises(ValueError, match="computed from other parameters"):
+        initialize(layer)
+
+
+def test_a_head_that_shares_an_embedding_s_weight_keeps_it() -> None:
+    embedding, head = nn.Embedding(5, 4), nn.Linear(4, 5)
+    head.weight = embedding.weight
+    before = head.weight.detach().clone()
+
+    assert 0 == initialize_he(nn.Sequential(embedding, head))
+    assert torch.equal(before, head.weight)

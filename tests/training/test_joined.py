@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -115,3 +120,28 @@ def test_hooks_see_all_parts_before_and_after_a_step() -> None:
     trained(own, both, 1)
 
     assert [(True, [True, True]), (True, [False, False])] == seen
+
+
+def test_the_state_of_a_parameter_is_that_of_its_own_part() -> None:
+    own, both = pair()
+    trained(own, both, 1)
+
+    assert {"step", "exp_avg", "exp_avg_sq"} == both.state[own[1]].keys()
+    assert [own[1]] == [parameter for parameter in both.state if both.state[parameter]]
+    for parameter, state in list(both.state.items()):  # as Lightning does after loading
+        both.state[parameter] = state
+    assert 1 == both.state_dict()["optimizers"][1]["state"][0]["step"].item()
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_a_copy_goes_on_as_the_original_does(copied: Callable[[Any], Any]) -> None:
+    own, both = pair()
+    trained(own, both, 2)
+
+    again, after = copied((own, both))
+    trained(own, both, 2)
+    trained(again, after, 2)
+
+    assert all(torch.equal(a, b) for a, b in zip(own, again, strict=True))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -39,3 +41,44 @@ def test_the_scale_of_a_training_is_positive_and_bracketed() -> None:
 def test_a_rate_and_steps_are_numbers_of_at_least_0(rate: float, steps: int) -> None:
     with pytest.raises(ValueError, match="noise_scale needs a finite"):
         noise_scale(healthy(), rate=rate, steps=steps)
+
+
+@pytest.mark.parametrize("count", [128, 256, 512])
+def test_few_examples_do_not_bias_the_scale(count: int) -> None:
+    """Batches of a quarter of the data and more are drawn without replacement."""
+    X = torch.randn(count, 8, generator=torch.Generator().manual_seed(0))
+    probe = Probe(
+        model=lambda params: torch.nn.Linear(8, 1, bias=False),
+        optimizer=lambda model, params: torch.optim.SGD(model.parameters(), 0.0),
+        loss=lambda model, batch: model(batch[0] + 0.5).mean(),
+        train=(X,),
+        batch_size=8,
+    )
+
+    found = noise_scale(probe, rate=0.0, steps=1)
+
+    mean = (X + 0.5).mean(0)
+    assert found.low < X.var(0).sum() / mean.square().sum() < found.high
+
+
+def test_too_few_examples_for_two_batches_are_refused() -> None:
+    probe = replace(healthy(), train=tuple(part[:40] for part in healthy().train))
+
+    with pytest.raises(ValueError, match=r"40 examples: .*smaller batch_size"):
+        noise_scale(probe, rate=0.1)
+
+
+def test_the_program_s_own_step_trains_it() -> None:
+    calls = []
+
+    def step(
+        model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Any
+    ) -> None:
+        calls.append(1)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
+        optimizer.step()
+
+    noise_scale(healthy(step=step), rate=0.01, steps=7)
+
+    assert 7 == len(calls)

@@ -89,3 +89,25 @@ def test_norms_of_a_model_that_is_frozen_as_a_whole_are_measured() -> None:
     reestimate_norms(own, [torch.tensor([[1.0], [3.0]])])
 
     assert 2.0 == own[0].running_mean.item()
+
+
+def test_a_frozen_norm_without_scales_keeps_its_statistics() -> None:
+    norm = nn.BatchNorm1d(2, affine=False)
+    block = nn.Sequential(nn.Linear(2, 2), norm)
+    whole = nn.Sequential(block, nn.Linear(2, 2))
+    freeze(block)
+    norm.running_mean.fill_(7.0)
+
+    reestimate_norms(whole, [torch.randn(8, 2)])
+
+    assert [7.0, 7.0] == norm.running_mean.tolist()
+
+
+def test_statistics_are_as_before_where_a_batch_fails() -> None:
+    norm = nn.Sequential(nn.BatchNorm1d(3))
+    norm[0].running_mean.fill_(7.0)
+
+    with pytest.raises(RuntimeError):
+        reestimate_norms(norm, [torch.randn(8, 3), torch.randn(8, 5)])
+
+    assert [7.0] * 3 == norm[0].running_mean.tolist()

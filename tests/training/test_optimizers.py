@@ -258,3 +258,41 @@ def test_the_params_of_a_preset_are_all_read(name: str) -> None:
         "one_minus_beta2": 1 - group.get("betas", (0, 0))[1],
     }
     assert params == pytest.approx({path: read[path] for path in params})
+
+
+class Late(nn.Module):  # type: ignore[misc]
+    """Makes its output before an embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.out = nn.Linear(4, 4), nn.Linear(4, 5)
+        self.places = nn.Embedding(6, 4)
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_muon_leaves_the_output_alone_also_before_an_embedding(is_frozen: bool) -> None:
+    model = Late()
+    model.out.requires_grad_(not is_frozen)
+
+    joined = build_optimizer(model, {"optimizer": "muon", "lr": 0.1})
+
+    moved = joined.optimizers[0].param_groups[0]["params"]
+    assert [id(model.hidden.weight)] == [id(parameter) for parameter in moved]
+
+
+def test_nesterov_takes_sparse_gradients() -> None:
+    tables = [nn.Embedding(4, 2, sparse=is_sparse) for is_sparse in (True, False)]
+    tables[1].load_state_dict(tables[0].state_dict())
+    for table in tables:
+        optimizer = danlu.training.SGDW(table.parameters(), lr=0.1, nesterov=True)
+        for _ in range(3):
+            optimizer.zero_grad()
+            table(torch.tensor([0, 0, 3])).square().sum().backward()
+            optimizer.step()
+
+    assert torch.allclose(tables[0].weight, tables[1].weight)
+
+
+def test_bare_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="needs the model, or groups"):
+        build_optimizer(nn.Linear(2, 2).parameters(), {"lr": 0.1})

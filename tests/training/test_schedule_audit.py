@@ -208,3 +208,29 @@ def test_what_is_played_is_what_updates_use() -> None:
         return lr_scheduler.StepLR(optimizer, 2)
 
     assert [1.0, 1.0, 0.1, 0.1, 0.01] == pytest.approx(played(build, 4))
+
+
+def test_a_rate_that_is_zero_for_most_of_the_run_is_found() -> None:
+    found = audit(lambda step: max(0.0, 0.1 * (1 - step / 10)), 1000)
+
+    assert ["warning"] == [finding.level for finding in found]
+    assert "lr is 0 in the last 990 of 1000 steps" in found[0].message
+
+
+def test_a_rate_that_is_zero_at_the_very_end_is_fine() -> None:
+    assert ["ok"] == [own.level for own in audit(lambda at: 0.1 * (1 - at / 99), 100)]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda step: 0.1 * (1 - step / 100) ** 0.9,
+        [0.1 * 0.9**k for k in range(101)].__getitem__,
+    ],
+)
+def test_a_function_that_has_no_value_after_its_end_ends_early(
+    schedule: Callable[[int], float],
+) -> None:
+    (found,) = audit(schedule, 200)
+
+    assert found.message.startswith("lr ends before step 101, but the run has 200")

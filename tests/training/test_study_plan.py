@@ -257,3 +257,21 @@ def test_seeds_that_diverge_have_no_noise() -> None:
 
     with pytest.raises(ValueError, match="ask at a smaller rate"):
         noise(steep, 100.0, steps=60, seeds=2)
+
+
+def test_noise_and_stability_are_those_of_the_program_s_own_step() -> None:
+    calls = []
+
+    def step(
+        model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Any
+    ) -> None:
+        calls.append(1)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
+        optimizer.step()
+
+    probe = healthy(step=step)
+
+    assert 2 == probe.noise(0.01, steps=20, seeds=2).seeds
+    assert 40 == len(calls)
+    assert probe.stability(0.01, steps=40).clip_norm is None

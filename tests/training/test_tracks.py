@@ -189,3 +189,37 @@ def test_a_trainer_that_steps_once_for_each_process_is_stopped() -> None:
 
     with pytest.raises(ScheduleEnd):
         scheduler.step()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "says"),
+    [
+        (torch.optim.SGD([weight()], lr=1.0), "all groups .* have a weight decay of 0"),
+        (torch.optim.Rprop([weight()], lr=1.0), "needs an optimizer whose groups have"),
+    ],
+)
+def test_a_decay_that_no_group_would_get_is_refused(
+    optimizer: torch.optim.Optimizer, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        Tracks(Constant(0.1), weight_decay=Constant(0.5)).set(optimizer, 0)
+
+
+def test_a_group_without_decay_gets_none_beside_one_with_some() -> None:
+    groups = [{"params": [weight()], "weight_decay": own} for own in (0.0, 0.1)]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+
+    Tracks(Constant(0.1), weight_decay=Constant(0.5)).set(optimizer, 0)
+
+    assert [0.0, 0.5] == [group["weight_decay"] for group in optimizer.param_groups]
+
+
+def test_the_end_that_is_told_is_that_of_the_shortest_schedule() -> None:
+    optimizer = torch.optim.SGD([weight()], lr=1.0, momentum=0.9)
+    tracks = Tracks(Constant(0.1), momentum=Linear(0.9, steps=2))
+    scheduler = ScheduleLR(optimizer, tracks)
+    scheduler.step()
+    scheduler.step()
+
+    with pytest.raises(ScheduleEnd, match="the steps 0 to 1"):
+        scheduler.step()

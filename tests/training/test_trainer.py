@@ -284,3 +284,21 @@ def test_a_drop_path_rate_for_a_model_without_any_is_an_error(tmp_path: Path) ->
             train=examples(80, 0),
             val=examples(40, 1),
         )
+
+
+def test_statistics_of_an_average_do_not_depend_on_how_many_are_validated(
+    tmp_path: Path,
+) -> None:
+    params = {**PLAIN, "ema_half_life": 64.0}
+    norms = []
+    for count in (2, 32):
+        trial = client.LiveTrial(params, Silent())
+        trial.folder = tmp_path / str(count)
+        val = tuple(part[:count] for part in examples(32, seed=1))
+        model = training.fit(trial, network, train=examples(96, 0), val=val).model
+        norms.append(
+            [m.running_var for m in model.modules() if hasattr(m, "running_var")]
+        )
+
+    assert norms[0]
+    assert all(torch.equal(a, b) for a, b in zip(*norms, strict=True))

@@ -63,7 +63,7 @@ def accumulate(
     tensor([-3.5000])
 
     Raises:
-        ValueError: all parts together are nothing.
+        ValueError: all parts together are nothing, in any of the processes.
         TypeError: the parts cannot be had by their place.
     """
     if not hasattr(parts, "__getitem__"):
@@ -72,12 +72,14 @@ def accumulate(
             f"{type(parts).__name__}: list(itertools.islice(parts, 4)) takes four"
         )
     counts = [count(part) for part in parts]
-    weights = _weights(counts)
     used = [at for at, own in enumerate(counts) if own > 0]  # a mean of nothing is nan
-    if not used:
+    if _everywhere(float(not used)):  # all raise then: none waits for another
+        where = "this process" if not used else "another process"
         raise ValueError(
-            f"accumulate got {len(parts)} parts with nothing in them to take a mean of"
+            f"accumulate got {len(parts)} parts, and in {where} there is nothing in "
+            "them to take a mean of"
         )
+    weights = _weights(counts)
     total: torch.Tensor | float = 0.0
     for at in used:
         with _syncing(no_sync, last=at == used[-1]):

@@ -73,7 +73,8 @@ class WeightAverage:
         averaged = [
             name
             for name, (tensor, is_weight) in self._sources.items()
-            if tensor.is_floating_point() and (is_weight or buffers == "average")
+            if tensor.is_floating_point() or tensor.is_complex()
+            if is_weight or buffers == "average"
         ]
         self._averages = {
             name: _wide(tensor) for name, (tensor, _) in self._sources.items()

@@ -41,7 +41,7 @@ class BalancedBatches:
         rank: int | None = None,
         ranks: int | None = None,
     ) -> None:
-        classes = torch.as_tensor(labels)
+        classes = torch.as_tensor(labels).cpu()
         if batch_size < 1 or len(classes) < 1:
             raise ValueError(
                 "BalancedBatches needs labels and a batch size of at least 1, got "
@@ -146,7 +146,7 @@ def class_weights(
     >>> training.class_weights([0, 0, 0, 0, 1]).tolist()
     [0.25, 0.25, 0.25, 0.25, 1.0]
     """
-    classes = torch.as_tensor(labels)
+    classes = torch.as_tensor(labels).cpu()
     _, inverse, counts = torch.unique(classes, return_inverse=True, return_counts=True)
     weights: torch.Tensor = counts.double().pow(-strength)[inverse]
     return weights

@@ -29,6 +29,14 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate", "ALLOC_FAILED", "bad_alloc")
 TOO_LARGE = ("32-bit index", "32BitIndex", "INT_MAX", "invalid configuration argument")
 
 
+class ProgramError(RuntimeError):
+    """The program fails at a batch size, and not for the want of memory.
+
+    >>> issubclass(ProgramError, RuntimeError)
+    True
+    """
+
+
 @dataclass(frozen=True)
 class SizeTried:
     """One size: whether it fits, and seconds for an update and for reading a batch.
@@ -101,8 +109,13 @@ def batch_sizes(
     tried: list[SizeTried] = []
     size = 1
     while size <= top:
-        tried.append(_in_a_child(program, size, memory_bytes))
-        if not tried[-1].fits:
+        try:
+            tried.append(_in_a_child(program, size, memory_bytes))
+        except ProgramError as error:
+            if size > 1 or top == 1:
+                raise
+            tried.append(SizeTried(1, False, reason=str(error)))  # as a batch norm does
+        if size > 1 and not tried[-1].fits:
             break
         size *= 2
     if len(tried) > 1 and not tried[-1].fits:
@@ -164,15 +177,22 @@ def _in_a_child(program: Program, size: int, memory_bytes: int | None) -> SizeTr
     theirs.close()
     try:
         found = ours.recv()
-    except EOFError:  # it was killed, as the system does where memory ends
+    except EOFError:
         child.join()
-        return SizeTried(size, False, reason=f"ended with {child.exitcode}")
+        says = f"ended with {child.exitcode}"
+        if child.exitcode is not None and child.exitcode >= 0:
+            raise _refused(size, says) from None
+        return SizeTried(size, False, reason=says)  # killed, where memory ends
     finally:
         ours.close()
     child.join()
     if isinstance(found, SizeTried):
         return found
-    raise RuntimeError(f"a batch of {size} could not be trained on: {found}")
+    raise _refused(size, found)
+
+
+def _refused(size: int, says: object) -> ProgramError:
+    return ProgramError(f"a batch of {size} could not be trained on: {says}")
 
 
 def _start(child: multiprocessing.process.BaseProcess) -> None:
@@ -196,10 +216,13 @@ def _try(to: Connection, program: Program, size: int, limit: int | None) -> None
         if limit is not None:
             _limit(program.device, limit)
         to.send(_timed(program, size))
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:  # whatever the program raises: the parent raises it
         says = str(error)
         first = (says.splitlines() or ["out of memory"])[0]
-        to.send(SizeTried(size, False, reason=first) if _is_too_large(error) else says)
+        if _is_too_large(error):
+            to.send(SizeTried(size, False, reason=first))
+        else:
+            to.send(f"{type(error).__name__}: {says}")
 
 
 def _is_too_large(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from . import preflight
@@ -70,6 +71,8 @@ class Count:
 def counted() -> Iterator[Count]:
     """Counts the updates of all optimizers of torch while it is open.
 
+    Those of a `Joined` are one update.
+
     >>> import torch
     >>> weight = torch.nn.Parameter(torch.ones(1))
     >>> with counted() as count:
@@ -79,8 +82,8 @@ def counted() -> Iterator[Count]:
     """
     count = Count()
 
-    def add(*_: Any) -> None:
-        count.updates += 1
+    def add(optimizer: Optimizer, *_: Any) -> None:
+        count.updates += not getattr(optimizer, "is_followed", False)
 
     hook = register_optimizer_step_post_hook(add)
     try:

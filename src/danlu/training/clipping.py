@@ -66,7 +66,10 @@ def clip_by_value(norms: GradientNorms, limit: float) -> bool:
     if not math.isfinite(total) or total <= limit:  # no entry exceeds the norm
         return False
     with torch.no_grad():
-        for gradient in norms.gradients:
+        for parameter in norms.parameters:
+            if parameter.grad.is_sparse:  # a row may be stored in several parts
+                parameter.grad = parameter.grad.coalesce()
+            gradient = parameter.grad
             values = gradient._values() if gradient.is_sparse else gradient
             values.clamp_(-limit, limit)
     return True

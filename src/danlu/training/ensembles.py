@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -24,7 +25,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
     True
 
     Raises:
-        ValueError: there are no members.
+        ValueError: there are no members, or they give one score for each example.
     """
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
@@ -35,7 +36,13 @@ class Ensemble(nn.Module):  # type: ignore[misc]  # torch is Any to the checker
 
     def forward(self, *inputs: Any) -> torch.Tensor:
         """Logarithms of the mean probabilities, of shape (n, classes)."""
-        each = [member(*inputs).log_softmax(-1) for member in self.members]
+        scores = [member(*inputs) for member in self.members]
+        if scores[0].shape[-1] < 2:
+            raise ValueError(
+                "an ensemble averages the probabilities of classes, and its members "
+                f"give {list(scores[0].shape)}: let them give a score for each class"
+            )
+        each = [own.log_softmax(-1) for own in scores]
         total = torch.logsumexp(torch.stack(each), 0)
         return total - torch.log(torch.tensor(float(len(each))))
 
@@ -63,7 +70,8 @@ def greedy_soup(
     """The soup of those that help, and which they are (Wortsman et al., 2022, Alg. 1).
 
     From the best down, one is kept if the `score` (larger is better) of the soup with
-    it is no worse. Score on data that no trial was chosen by.
+    it is no worse; those that alone score nan are left out. Score on data that no
+    trial was chosen by.
 
     >>> import torch
     >>> from danlu import training
@@ -72,13 +80,16 @@ def greedy_soup(
     ({'w': tensor([1.5000])}, [0, 2])
 
     Raises:
-        ValueError: there are none, or their names or shapes differ.
+        ValueError: there are none, their names or shapes differ, or all score nan.
     """
     _check_alike(states)
     alone = [score(state) for state in states]
+    known = [at for at, own in enumerate(alone) if not math.isnan(own)]
+    if not known:
+        raise ValueError(f"each of {len(states)} sets of weights scores nan")
     kept: list[int] = []
-    best, best_score = dict(states[0]), float("-inf")
-    for at in sorted(range(len(states)), key=lambda at: -alone[at]):
+    best, best_score = dict(states[known[0]]), float("-inf")
+    for at in sorted(known, key=lambda at: -alone[at]):
         tried = soup([states[each] for each in (*kept, at)])
         reached = score(tried)
         if reached >= best_score:
@@ -87,9 +98,11 @@ def greedy_soup(
 
 
 def _mean(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    if not tensors[-1].is_floating_point():
+    kind = tensors[-1].dtype
+    if not (kind.is_floating_point or kind.is_complex):
         return tensors[-1].clone()
-    total = torch.zeros_like(tensors[0], dtype=torch.float64)  # sums of 16 bits round
+    wide = torch.complex128 if kind.is_complex else torch.float64
+    total = torch.zeros_like(tensors[0], dtype=wide)  # sums of 16 bits round
     for tensor in tensors:
         total += tensor
     return (total / len(tensors)).to(tensors[-1].dtype)

@@ -33,6 +33,7 @@ from .schedules import (
     triangular2,
     warmup_stable_decay,
 )
+from .stopping import FEWEST
 from .tracks import Tracks
 from .weight_decay import NormalizedDecay, normalized_decay
 
@@ -68,6 +69,15 @@ _FROM_ZERO = (  # whole numbers; 0 leaves the trick out
     "patience",
     "keep_best",
 )
+_SHARES = (
+    "warmup_fraction",
+    "decay_fraction",
+    "label_smoothing",
+    "drop_path",
+    "momentum_low",
+)
+_FROM_ZERO_ON = ("ema_half_life", "mixup_alpha", "noise", "weight_decay_norm", "lr")
+_ABOVE_ZERO = ("decay_power", "layer_lr_factor", "clip_norm", "clip_value")
 _ALIKE = 0.85  # of two names, as difflib measures it: one or two letters differ
 
 
@@ -125,8 +135,15 @@ class FitSettings:
             _check_whole(name, getattr(self, name), least=1)
         for name in _FROM_ZERO:
             _check_whole(name, getattr(self, name), least=0)
-        for name in ("warmup_fraction", "decay_fraction"):
+        if 0 < self.patience < FEWEST:
+            raise ValueError(
+                f"patience is 0 or at least {FEWEST} evaluations, which show a noise, "
+                f"got patience={self.patience}"
+            )
+        for name in _SHARES:
             _check_share(name, getattr(self, name))
+        for name in (*_FROM_ZERO_ON, *_ABOVE_ZERO):
+            _check_size(name, getattr(self, name), above=name in _ABOVE_ZERO)
         if self.warmup_steps and self.warmup_fraction is not None:
             raise ValueError("params have both warmup_steps and warmup_fraction")
         if not 0 < self.data_share <= 1:
@@ -275,9 +292,14 @@ def _restarts(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
     return Restarts(settings.lr, PERIOD_EPOCHS * epoch_steps, MULTIPLY, end, steps)
 
 
-def _stable(settings: FitSettings, steps: int, _: int) -> Schedule:
+def _stable(settings: FitSettings, steps: int, epoch_steps: int) -> Schedule:
     end = settings.lr * settings.end_share
-    decay = max(1, round(settings.decay_fraction * steps))
+    decay = max(1, round(settings.decay_fraction * settings.epochs * epoch_steps))
+    if decay > steps:
+        raise ValueError(
+            f"decay_fraction={settings.decay_fraction} leaves less than nothing of the "
+            f"steps after the warm-up, which are {steps}: shorten one of them"
+        )
     return warmup_stable_decay(settings.lr, steps, warmup=0, decay=decay, end=end)
 
 
@@ -338,6 +360,12 @@ def _check_whole(name: str, value: Any, *, least: int) -> None:
 def _check_share(name: str, value: float | None) -> None:
     if value is not None and not 0 <= value < 1:
         raise ValueError(f"{name} is a share from 0 to below 1, got {name}={value}")
+
+
+def _check_size(name: str, value: float | None, *, above: bool) -> None:
+    if value is not None and not (value > 0 or (value == 0 and not above)):
+        least = "above 0" if above else "of at least 0"
+        raise ValueError(f"{name} is a number {least}, got {name}={value}")
 
 
 def _check_choice(name: str, value: Any, known: Collection[str]) -> None:

@@ -125,7 +125,9 @@ def prepared(model: nn.Module, settings: FitSettings) -> nn.Module:
             f"{len(children)} children of the model to train"
         )
     freeze(*children[: settings.frozen_layers])
-    _INITIALIZATIONS[settings.initialization](model)
+    initialize = _INITIALIZATIONS[settings.initialization]
+    for part in children[settings.frozen_layers :] or [model]:
+        initialize(part)
     drops = [inner for inner in model.modules() if isinstance(inner, DropPath)]
     if settings.drop_path and not drops:
         raise ValueError(

@@ -59,8 +59,25 @@ def train_unfrozen(model: nn.Module) -> None:
     [False, True]
     """
     model.train()
-    for inner in _outermost_frozen(model):
+    for inner in frozen_parts(model):
         inner.eval()
+
+
+def frozen_parts(module: nn.Module) -> Iterator[nn.Module]:
+    """The outermost parts of a module of which nothing is trained.
+
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    >>> _ = freeze(model[0])
+    >>> list(frozen_parts(model)) == [model[0]]
+    True
+    """
+    own = [parameter.requires_grad for parameter in module.parameters()]
+    if not any(own) and (own or MARK in module.__dict__):
+        yield module
+        return
+    for child in module.children():
+        yield from frozen_parts(child)
 
 
 def _set(modules: tuple[nn.Module, ...], *, trained: bool) -> int:
@@ -68,12 +85,3 @@ def _set(modules: tuple[nn.Module, ...], *, trained: bool) -> int:
     for parameter in held.values():
         parameter.requires_grad_(trained)
     return sum(parameter.numel() for parameter in held.values())
-
-
-def _outermost_frozen(module: nn.Module) -> Iterator[nn.Module]:
-    own = [parameter.requires_grad for parameter in module.parameters()]
-    if not any(own) and (own or MARK in module.__dict__):
-        yield module
-        return
-    for child in module.children():
-        yield from _outermost_frozen(child)

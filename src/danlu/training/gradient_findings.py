@@ -31,7 +31,8 @@ LARGE_UPDATE = 0.1
 class LayerGradients:
     """One parameter as the looks saw it: medians, None where there was nothing to see.
 
-    `gradient` and `weight` are norms; `update` is the norm of what an update changed
+    `gradient` and `weight` are norms, the gradient's nan where it never was finite;
+    `update` is the norm of what an update changed
     over that of the weight. `optimized` says whether the optimizer moves it, and
     `precision` is the smallest relative change that its type can hold. Matrices are
     compared with each other; the rows of a table, an embedding's, get gradients now and
@@ -53,7 +54,9 @@ class LayerGradients:
     @property
     def ratio(self) -> float | None:
         """The gradient over the weight, where both are there."""
-        return self.gradient / self.weight if self.gradient and self.weight else None
+        if not (self.gradient and self.weight) or math.isnan(self.gradient):
+            return None
+        return self.gradient / self.weight
 
 
 def judged_gradients(

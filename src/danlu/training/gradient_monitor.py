@@ -52,7 +52,7 @@ class GradientMonitor:
         self.norms: deque[float] = deque(maxlen=KEPT)
         self._every = every
         self._watched = _watched(unwrapped(model))
-        self._by_id = {id(watched.parameter): watched for watched in self._watched}
+        self._of = {watched.parameter: watched for watched in self._watched}
         self._updates = 0
         self._looks = 0
         self._due = False
@@ -73,7 +73,7 @@ class GradientMonitor:
     @contextmanager
     def moving(self) -> Iterator[None]:
         """Around the update: measures what it changes, where `look` saw each layer."""
-        if not self._due:
+        if not self._due or not self._watched:
             yield
             return
         weights = [watched.parameter.detach() for watched in self._watched]
@@ -109,13 +109,15 @@ class GradientMonitor:
     ) -> None:
         measured = set()
         for parameter, norm in zip(parameters, each, strict=True):
-            measured.add(id(parameter))
-            watched = self._by_id.get(id(parameter))
-            if watched is not None and math.isfinite(norm):
-                watched.gradients.append(norm)
-        for key, watched in self._by_id.items():
-            if key not in measured and watched.parameter.grad is not None:
-                watched.optimized = False
+            measured.add(parameter)
+            watched = self._of.get(parameter)
+            if watched is not None:
+                watched.is_measured = True
+                if math.isfinite(norm):
+                    watched.gradients.append(norm)
+        for parameter, watched in self._of.items():
+            if parameter not in measured and parameter.grad is not None:
+                watched.is_left_out = True
 
 
 @dataclass
@@ -125,19 +127,21 @@ class _Watched:
     name: str
     parameter: torch.Tensor
     kind: Kind
-    optimized: bool = True
+    is_measured: bool = False  # with a gradient, by some optimizer's update
+    is_left_out: bool = False  # of an update, though it had one
     gradients: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     updates: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def seen(self) -> LayerGradients:
         """The medians."""
         weight = self.parameter.detach()
+        reached = math.nan if self.is_measured else None
         return LayerGradients(
             self.name,
-            median(self.gradients) if self.gradients else None,
-            float(weight.float().norm()),
+            median(self.gradients) if self.gradients else reached,
+            float(_wide(weight).norm()),
             median(self.updates) if self.updates else None,
-            optimized=self.optimized,
+            optimized=self.is_measured or not self.is_left_out,
             kind=self.kind,
             precision=torch.finfo(weight.dtype).eps,
         )
@@ -169,11 +173,16 @@ def _relative(
     """How much of its size each weight moved by."""
     pairs = zip(weights, before, strict=True)
     with torch.no_grad():
-        sizes = torch._foreach_norm([old.float() for old in before])
-        moved = torch._foreach_norm([now.float() - old.float() for now, old in pairs])
+        sizes = torch._foreach_norm([_wide(old) for old in before])
+        moved = torch._foreach_norm([_wide(now) - _wide(old) for now, old in pairs])
         ratios = torch.stack(_at_one_place(moved)) / torch.stack(_at_one_place(sizes))
     listed: list[float] = ratios.tolist()
     return listed
+
+
+def _wide(weight: torch.Tensor) -> torch.Tensor:
+    """The weight in at least 32 bits, as a complex number's two parts."""
+    return (torch.view_as_real(weight) if weight.is_complex() else weight).float()
 
 
 def _at_one_place(norms: Sequence[torch.Tensor]) -> list[torch.Tensor]:

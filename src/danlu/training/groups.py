@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 # By name, because RMSNorm is younger than some torch, or one's own.
 NORM = re.compile(r"\w*Norm(\dd)?")
@@ -81,9 +81,22 @@ def uncovered(model: nn.Module, groups: Sequence[dict[str, Any]]) -> list[str]:
     >>> model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
     >>> training.uncovered(model, training.decay_groups(model[1]))
     ['0.weight', '0.bias']
+
+    Raises:
+        ValueError: a group has an iterator, which would be used up.
     """
-    held = {id(parameter) for group in groups for parameter in group["params"]}
+    for group in groups:
+        if isinstance(group["params"], Iterator):
+            raise ValueError(
+                "the parameters of a group are an iterator, which can be gone through "
+                "once: give a list"
+            )
+    held = {id(parameter) for group in groups for parameter in _listed(group["params"])}
     return [name for name, own in _trained(model) if id(own) not in held]
+
+
+def _listed(params: nn.Parameter | Sequence[nn.Parameter]) -> Sequence[nn.Parameter]:
+    return [params] if isinstance(params, Tensor) else params
 
 
 def _trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:

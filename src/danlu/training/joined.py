@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import torch
@@ -35,6 +35,8 @@ class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
         if len(held) != len(set(held)):
             raise ValueError("a parameter is moved by two of the joined optimizers")
         self.defaults: dict[str, Any] = {}
+        for part in self.optimizers[:-1]:
+            part.is_followed = True  # by another in the same update: see `counted`
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -42,9 +44,9 @@ class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
         return [group for part in self.optimizers for group in part.param_groups]
 
     @property
-    def state(self) -> ChainMap[Any, Any]:
-        """What is remembered of each parameter."""
-        return ChainMap(*(part.state for part in self.optimizers))
+    def state(self) -> MutableMapping[Any, Any]:
+        """What is remembered of each parameter, by the part that moves it."""
+        return _States(self.optimizers)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of each; returns what `closure` returns."""
@@ -89,3 +91,37 @@ class Joined(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
 
     def __repr__(self) -> str:
         return f"Joined({list(self.optimizers)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Joined, (self.optimizers,)
+
+
+class _States(MutableMapping[Any, Any]):
+    """The states of several optimizers as one."""
+
+    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+        self._states = [part.state for part in optimizers]
+        self._own = {
+            id(parameter): part.state
+            for part in optimizers
+            for group in part.param_groups
+            for parameter in group["params"]
+        }
+
+    def __getitem__(self, parameter: Any) -> Any:
+        return self._own[id(parameter)][parameter]
+
+    def __setitem__(self, parameter: Any, state: Any) -> None:
+        self._own[id(parameter)][parameter] = state
+
+    def __delitem__(self, parameter: Any) -> None:
+        del self._own[id(parameter)][parameter]
+
+    def __contains__(self, parameter: object) -> bool:
+        return any(parameter in state for state in self._states)
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(self._states)
+
+    def __len__(self) -> int:
+        return sum(len(state) for state in self._states)

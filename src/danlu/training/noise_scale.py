@@ -12,6 +12,7 @@ from itertools import islice
 
 import torch
 
+from .examples import size_of
 from .program import Program, seeded
 from .schedules.base import at_least_zero
 
@@ -53,22 +54,29 @@ def noise_scale(
     True
 
     Raises:
-        ValueError: the rate is negative or no number, or the steps are negative.
+        ValueError: the rate is negative or no number, the steps are negative, or there
+            are fewer examples than in two batches.
     """
     at_least_zero("noise_scale", rate=rate, steps=steps)
+    size = program.batch_size
+    big = min(PARTS * size, size_of(program.train))
+    if big < 2 * size:
+        raise ValueError(
+            f"noise_scale compares batches of {size} with larger ones, and there are "
+            f"{size_of(program.train)} examples: give the probe a smaller batch_size"
+        )
     model, optimizer = program.build({"lr": rate})
     batches = program.batches()
     with seeded(program.seed):
         for batch in islice(batches, steps):
-            program.update(model, optimizer, batch)
-        size = program.batch_size
-        wide = program.batches(PARTS * size, seed=program.seed + 1)
+            program.own_update(model, optimizer, batch)
+        wide = program.batches(big, seed=program.seed + 1)
         narrow = program.batches(size, seed=program.seed + 2)
         pairs = [
             (_squared(program, model, next(narrow)), _squared(program, model, own))
             for own in islice(wide, draws)
         ]
-    return _bracketed(pairs, size, PARTS * size, program.seed)
+    return _bracketed(pairs, size, big, program.seed)
 
 
 def _bracketed(

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .freezing import frozen_parts
+
 
 def reestimate_norms(
     model: nn.Module,
@@ -39,17 +41,20 @@ def reestimate_norms(
     run = forward or (lambda batch: model(_inputs(batch)))
     before = [deepcopy(inner.state_dict()) for inner in norms]
     count = 0
-    with _measuring(model, norms), torch.no_grad():
-        for batch in batches:
-            run(batch)
-            count += 1
-    if not count:
+    try:
+        with _measuring(model, norms), torch.no_grad():
+            for batch in batches:
+                run(batch)
+                count += 1
+        if not count:
+            raise ValueError(
+                "reestimate_norms got no batch: give it a list, or an iterator that "
+                "has not ended"
+            )
+    except BaseException:
         for inner, state in zip(norms, before, strict=True):
             inner.load_state_dict(state)
-        raise ValueError(
-            "reestimate_norms got no batch: give it a list, or an iterator that has "
-            "not ended"
-        )
+        raise
     return count
 
 
@@ -76,12 +81,8 @@ def _measured_norms(model: nn.Module) -> list[Any]:
     norms = [inner for inner in model.modules() if _has_statistics(inner)]
     if not any(parameter.requires_grad for parameter in model.parameters()):
         return norms
-    return [norm for norm in norms if not _is_frozen(norm)]
-
-
-def _is_frozen(module: nn.Module) -> bool:
-    own = list(module.parameters())
-    return bool(own) and not any(parameter.requires_grad for parameter in own)
+    frozen = {id(inner) for part in frozen_parts(model) for inner in part.modules()}
+    return [norm for norm in norms if id(norm) not in frozen]
 
 
 def _has_statistics(module: nn.Module) -> bool:

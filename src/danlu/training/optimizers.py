@@ -81,7 +81,13 @@ def build_optimizer(model: nn.Module | Groups, params: Mapping[str, Any]) -> Opt
     name, settings = _read(params)
     if name == "muon":
         return _muon(model, settings)
-    groups = decay_groups(model) if isinstance(model, nn.Module) else model
+    groups = decay_groups(model) if isinstance(model, nn.Module) else list(model)
+    if not all(isinstance(group, Mapping) for group in groups):
+        raise ValueError(
+            "build_optimizer needs the model, or groups as decay_groups(model) gives "
+            f"them, got {type(model).__name__} of {type(groups[0]).__name__}: names "
+            "and norms say what does not decay"
+        )
     return _BUILDERS[name]([_given(group, settings) for group in groups], settings)
 
 
@@ -207,14 +213,16 @@ def _muon(model: nn.Module | Groups, settings: Mapping[str, Any]) -> Optimizer:
 def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     """Matrices that are trained, but for embeddings and the one of the outputs.
 
-    That is the one that was made last, unless the outputs share an embedding's.
+    That is the one that was made last, also if it is frozen, unless the outputs share
+    an embedding's.
     """
     embedded, elsewhere = set[int](), set[int]()
     for inner in model.modules():
         is_embedding = isinstance(inner, nn.Embedding | nn.EmbeddingBag)
         own = (id(parameter) for parameter in inner.parameters(recurse=False))
         (embedded if is_embedding else elsewhere).update(own)
-    matrices = [p for p in model.parameters() if p.ndim == 2 and p.requires_grad]
+    every = (p for p in model.parameters() if p.ndim == 2)
+    matrices = [parameter for parameter in every if id(parameter) not in embedded]
     is_tied = bool(embedded & elsewhere)
     inside = matrices if is_tied else matrices[:-1]
-    return [parameter for parameter in inside if id(parameter) not in embedded]
+    return [parameter for parameter in inside if parameter.requires_grad]

@@ -62,8 +62,7 @@ def by_heart(probe: Program) -> Generator[Finding, None, float | None]:
     """Yields a fault; returns the factor of the rate at which examples were learned."""
     batch = sample(probe, probe.train, FEW)
     knows = _knows_least(probe, batch)
-    own_step = probe.update if probe.step is None else _own_step(probe)
-    reached = _tried(probe, own_step, batch)
+    reached = _tried(probe, probe.own_update, batch)
     factor = _best(reached, knows)
     if factor is None and probe.step is not None:
         own, reached = reached, _tried(probe, probe.update, batch)
@@ -172,19 +171,6 @@ def _knows_least(probe: Program, batch: Any) -> bool:
             for perfect in (targets, SURE * (2 * targets - 1))
         )
     )
-
-
-def _own_step(probe: Program) -> Update:
-    """The program's own step, as an update that says the loss before it."""
-    assert probe.step is not None
-    step = probe.step
-
-    def update(model: nn.Module, optimizer: Optimizer, batch: Any) -> float:
-        loss = probe.value(model, batch)
-        step(model, optimizer, batch)
-        return loss
-
-    return update
 
 
 def _held_back(own: Mapping[float, Learned], plain: Mapping[float, Learned]) -> Finding:

@@ -125,6 +125,17 @@ class Program:
         optimizer.step()
         return float(loss.detach())
 
+    def own_update(self, model: nn.Module, optimizer: Optimizer, batch: Any) -> float:
+        """One update by the program's `step`, a plain one without it; the loss before.
+
+        A step that accumulates may make an update in some of its calls only.
+        """
+        if self.step is None:
+            return self.update(model, optimizer, batch)
+        loss = self.value(model, batch)
+        self.step(model, optimizer, batch)
+        return loss
+
     def _built(self, params: Params) -> tuple[nn.Module, Optimizer]:
         """Without what a schedule, which is not stepped here, did to the rates."""
         model = self.model(params).to(self.device)

@@ -279,8 +279,10 @@ def _draws(program: Program) -> Iterator[None]:
         return
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(program.seed)
-    yield
-    torch.set_rng_state(before)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def _median(values: Sequence[float | None]) -> float | None:

@@ -18,6 +18,8 @@ from .finding import Finding
 from .schedules import Schedule, ScheduleEnd
 
 CHECK = "schedule"
+# What functions answer after their end.
+NO_VALUE = (ScheduleEnd, ValueError, ArithmeticError, LookupError, TypeError)
 # More warm-up than this share of the steps is too long (playbook T14).
 LONG_WARMUP = 0.1
 # A decay that is cut off above this share of the peak has missed most of its use: the
@@ -50,8 +52,8 @@ def audit(
     values: list[float] = []
     for step in range(steps):
         try:
-            values.append(schedule(step))
-        except (ScheduleEnd, ValueError, ZeroDivisionError) as error:
+            values.append(float(schedule(step)))
+        except NO_VALUE as error:  # a root of a negative number is complex
             return (_ends_early(of, step, steps, error),)
     found = [*_impossible(of, values), *_of_length(of, values, schedule)]
     return tuple(found) or (_nothing_wrong(of, steps),)
@@ -236,7 +238,10 @@ def _of_length(
     top = values.index(peak)
     found = []
     length = getattr(schedule, "steps", steps)
-    if steps < length < math.inf:
+    still = _updates_at_zero(values) if of == "lr" else 0
+    if still > 1:
+        found.append(_at_zero(of, still, steps))
+    elif steps < length < math.inf:
         found.append(_cut_short(of, values, length))
     elif not isinstance(schedule, Schedule) and (turn := _turned_back(values)):
         found.append(_rises_again(of, values, turn))
@@ -262,6 +267,22 @@ def _of_length(
             )
         )
     return found
+
+
+def _updates_at_zero(values: Sequence[float]) -> int:
+    """How many of the last values are zero."""
+    after = next((at for at, own in enumerate(reversed(values)) if own != 0), None)
+    return len(values) if after is None else after
+
+
+def _at_zero(of: str, count: int, steps: int) -> Finding:
+    return Finding(
+        CHECK,
+        "warning",
+        f"{of} is 0 in the last {count} of {steps} steps: nothing is learned there.",
+        "Give the decay as many steps as the run has, counted in updates, not epochs.",
+        {"first": steps - count, "steps": steps},
+    )
 
 
 def _cut_short(of: str, values: Sequence[float], length: float) -> Finding:

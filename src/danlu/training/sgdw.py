@@ -74,7 +74,9 @@ class SGDW(Optimizer):  # type: ignore[misc]  # torch is Any to the checker
             torch._foreach_mul_(buffers, momentum)
             torch._foreach_add_(buffers, gradients)  # line 8
             if group["nesterov"]:  # Sutskever et al. (2013), with the step looked ahead
-                gradients = torch._foreach_add(gradients, buffers, alpha=momentum)
+                ahead = torch._foreach_mul(buffers, momentum)
+                torch._foreach_add_(ahead, gradients)
+                gradients = ahead
             else:
                 gradients = buffers
         torch._foreach_add_(weights, gradients, alpha=-rate)

@@ -45,7 +45,7 @@ def stratified_order(
     >>> [labels[at] for at in training.stratified_order(labels).tolist()[:3]]
     [0, 1, 0]
     """
-    classes = torch.as_tensor(labels)
+    classes = torch.as_tensor(labels).cpu()
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(classes), generator=generator)
     by_class = shuffled[torch.argsort(classes[shuffled], stable=True)]

@@ -42,16 +42,22 @@ class Tracks:
     @property
     def steps(self) -> float:
         """How many steps all of them have."""
+        return self.shortest.steps
+
+    @property
+    def shortest(self) -> Schedule:
+        """The first of them to end."""
         given = (self.lr, self.momentum, self.weight_decay)
-        return min(track.steps for track in given if track is not None)
+        tracks = [track for track in given if track is not None]
+        return min(tracks, key=lambda track: track.steps)
 
     def set(self, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Writes into the optimizer's groups what the update number `step` uses.
 
         Raises:
             ScheduleEnd: a schedule has no such step.
-            ValueError: groups have different rates and no `lr_factor`, or a momentum is
-                asked of an optimizer without one.
+            ValueError: groups have different rates and no `lr_factor`, or a momentum or
+                a decay is asked of an optimizer without one.
         """
         lr = self.lr(step)
         momentum = None if self.momentum is None else self.momentum(step)
@@ -61,12 +67,14 @@ class Tracks:
             if "lr_factor" not in group:
                 _state_lr_factors(groups)
                 break
+        if decay is not None:
+            _state_decay_factors(groups)
         for group in groups:
             _put(group, "lr", lr * group["lr_factor"])
             if momentum is not None:
                 _put_momentum(group, momentum)
             if decay is not None:
-                _put(group, "weight_decay", decay * _decay_factor(group))
+                _put(group, "weight_decay", decay * group["weight_decay_factor"])
 
     def stretched(self, steps: int) -> Tracks:
         """All of them for a run of another length."""
@@ -137,7 +145,7 @@ class ScheduleLR(LRScheduler):  # type: ignore[misc]  # torch is Any to the chec
     def _at(self, step: int) -> None:
         steps = self.tracks.steps
         if step > steps:
-            raise ScheduleEnd(self.tracks.lr, step)
+            raise ScheduleEnd(self.tracks.shortest, step)
         # A scheduler is stepped once after the last update too. No update follows, so
         # the last values stay.
         self.tracks.set(self.optimizer, int(min(step, steps - 1)))
@@ -162,11 +170,25 @@ def _state_lr_factors(groups: list[dict[str, Any]]) -> None:
         group.setdefault("lr_factor", 1.0)
 
 
-def _decay_factor(group: dict[str, Any]) -> float:
-    """By what the decay of the group is multiplied: 0 where it had none at first."""
-    first = 0.0 if float(group["weight_decay"]) == 0 else 1.0
-    factor: float = group.setdefault("weight_decay_factor", first)
-    return factor
+def _state_decay_factors(groups: list[dict[str, Any]]) -> None:
+    """Gives each group a factor: 0 where it had no decay at first, else 1."""
+    new = [group for group in groups if "weight_decay_factor" not in group]
+    if not new:
+        return
+    if not all("weight_decay" in group for group in new):
+        raise ValueError(
+            "a schedule of weight decay needs an optimizer whose groups have "
+            f"`weight_decay`, this one has {sorted(new[0].keys() - {'params'})}"
+        )
+    decays = [float(group["weight_decay"]) for group in new]
+    if len(new) == len(groups) and not any(decays):
+        raise ValueError(
+            "all groups of the optimizer have a weight decay of 0, and a schedule "
+            "gives decay only to groups that have some: build the optimizer with one, "
+            "or add to each group its `weight_decay_factor`"
+        )
+    for group, decay in zip(new, decays, strict=True):
+        group["weight_decay_factor"] = 1.0 if decay else 0.0
 
 
 def _put_momentum(group: dict[str, Any], value: float) -> None:

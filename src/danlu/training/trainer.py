@@ -55,6 +55,7 @@ from .subsets import stratified_subset
 from .unwrapping import unwrapped
 
 PICTURE = "curves.svg"
+MEASURED = 2048  # training examples for the statistics of batch norms
 EVALUATED = 1024  # examples at once, so that a large validation set fits into memory
 WIDTHS = {"bfloat16": torch.bfloat16, "float16": torch.float16}  # of autocast
 
@@ -311,7 +312,9 @@ class _Run:
         norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
         if not norms:
             return
-        parts = self.train_sample[0].split(self.batch_size)
+        count = max(MEASURED // self.batch_size, 1) * self.batch_size
+        places = stratified_subset(self.train_set[1], min(count, self.size))
+        parts = self.train_set[0][places].split(self.batch_size)
         whole = [part for part in parts if len(part) == len(parts[0])]
         batches = (part.to(self.device) for part in whole)
         reestimate_norms(self.model, batches, forward=self._forward)

@@ -81,7 +81,8 @@ class Stability:
     `unstable_rate` is None where even 10 times `rate` trains. `warmup` is the shortest
     share of the steps with which 10 times `unstable_rate` trains: 0 where nothing is
     unstable, None where none of at most 10 % does. `clip_norm` is the 90th percentile
-    of the norms at `rate`, None where the run was too short for one.
+    of the norms at `rate`, None where the run was too short for one, or the program has
+    a `step` of its own, which may clip.
 
     >>> Stability(0.1, unstable_rate=0.5, warmup=0.05, clip_norm=2.0).warmed_rate
     5.0
@@ -123,10 +124,11 @@ def trial_run(
             share = min(1.0, (step + 1) / max(1.0, warmup * steps))
             for group, own in zip(optimizer.param_groups, full, strict=True):
                 group["lr"] = share * own
-            losses.append(program.update(model, optimizer, batch))
+            losses.append(program.own_update(model, optimizer, batch))
             if not math.isfinite(losses[-1]):
                 break
-            norms.append(float(gradient_norms(model.parameters()).total))
+            if program.step is None:  # which may have clipped, or forgotten, them
+                norms.append(float(gradient_norms(model.parameters()).total))
     return TrialRun(tuple(losses), tuple(norms), _validated(program, model))
 
 

@@ -163,6 +163,17 @@ def test_an_epoch_that_max_steps_cuts_off_has_a_number_of_its_own(
     assert [1, 2] == channel.steps
 
 
+def test_a_trainer_that_saves_the_best_alone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing is reported"):
+        train(
+            tmp_path,
+            Kept(),
+            save_strategy="best",
+            metric_for_best_model="eval_loss",
+            greater_is_better=False,
+        )
+
+
 def test_a_trial_without_its_optimizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="save_only_model=False"):
         train(tmp_path, Kept(), save_only_model=True)

@@ -196,6 +196,12 @@ def _check(args: TrainingArguments, unit: Unit) -> None:
             "eval_strategy='epoch'), or HuggingFaceCallback(unit='step'), got "
             "eval_strategy='steps'"
         )
+    if args.save_strategy == "best":
+        raise ValueError(
+            "with save_strategy='best' the Trainer saves nothing after most "
+            "evaluations, so that nothing is reported: TrainingArguments("
+            "save_strategy='epoch', 'steps' or 'no')"
+        )
     if args.save_only_model:
         raise ValueError(
             "a trial goes on with its optimizer: TrainingArguments("
