@@ -14,10 +14,12 @@ Each line on stdin is one JSON object, answered by one on stdout:
   {"tell": {"id": 7, "fidelity": 9, "value": 0.231, "curve": [[8, 0.3], [9, 0.231]]}}
   {"stop": {}}    ends the process
 
-An init begins a new run. Smaller values are better. The curve has what is new, and may
-be null where there is but one value; a value that is null or not finite says that the
-config is infeasible. Several trials may be asked for before one is told. A trial is
-asked for again, with one epoch more, as long as the scheduler lets it go on.
+An init begins a new run. Smaller values are better, unless it says "direction":
+"maximize". The curve has what is new, and may be null where there is but one value; a
+value that is null or not finite says that the config is infeasible. Several trials may
+be asked for before one is told. Without a scheduler that may end it, a trial is asked
+for once, for all epochs; with one it is asked for again, with one epoch more, as long
+as it may go on.
 
 The space is a list of entries like {"name": "lr", "type": "float", "low": 1e-5, "high":
 0.1, "log": true}, {"type": "int", ...} and {"type": "cat", "choices": [...]}. With
@@ -57,14 +59,15 @@ from danlu import (
 )
 from danlu.ask import sampler_of, scheduler_of, trial_rng, trial_seed
 from danlu.auto import AutoScheduler
-from danlu.domain import Domain, Value
+from danlu.domain import Domain
 from danlu.level import leveled
 from danlu.memory import Memory
 from danlu.samplers import Sampler
-from danlu.schedulers import Resume, Scheduler, Start
+from danlu.schedulers import Full, Resume, Scheduler, Start
 from danlu.settle import ending
 from danlu.storage.sql import open_storage
 from danlu.trial import Kind
+from danlu.value import Value
 
 METRIC = "loss"
 _NUMBERS: Mapping[str, type[Float | Int]] = {"float": Float, "int": Int}
@@ -83,6 +86,7 @@ class Run:
         self._scheduler = scheduler_of(study)
         self._memory = Memory(study, open_storage(":memory:"), study_id=0)
         self._going_on: deque[int] = deque()  # running, and nobody trains them now
+        self._ends = 0  # how many trials have ended: their order is that of a clock
 
     def ask(self) -> Trial:
         """The trial to be trained for one step more."""
@@ -101,6 +105,12 @@ class Run:
         self._memory.keep(trial)
         return trial
 
+    def next(self, trial: Trial) -> int:
+        """The step up to which a trial that was asked for is to be trained."""
+        if isinstance(self._scheduler, Full):
+            return trial.budget or self._study.max_steps or 1
+        return trial.step + 1
+
     def tell(self, number: int, curve: Mapping[int, float]) -> None:
         """Takes what a trial has reached, and ends it where nothing is left to do."""
         reports = [Report(step, {METRIC: value}) for step, value in curve.items()]
@@ -109,9 +119,9 @@ class Run:
         budget = trial.budget or self._study.max_steps
         found = ending(trial, self._memory, self._scheduler, reports)
         if found is not None:
-            self._memory.keep(replace(trial, state=found[0]))
+            self._keep(replace(trial, state=found[0]))
         elif budget is not None and trial.step >= budget:
-            self._memory.keep(replace(trial, state=State.COMPLETED))
+            self._keep(replace(trial, state=State.COMPLETED))
         else:
             self._going_on.append(number)
 
@@ -120,6 +130,12 @@ class Run:
         history = self._memory.history()
         position = len(history.trials)
         return replace(history, position=position, earlier=self._earlier)
+
+    def _keep(self, trial: Trial) -> None:
+        if trial.state.ended:
+            self._ends += 1
+            trial = replace(trial, ended_s=float(self._ends))
+        self._memory.keep(trial)
 
     def _new(self, number: int, start: Start) -> Trial:
         suggestion = Suggestion(start.params) if start.params else None
@@ -148,7 +164,7 @@ def study(
     return Study(
         name="benchmark",
         goal="How low does this method get?",
-        metric=METRIC,
+        metric=Metric(METRIC, maximize=_is_maximized(init)),
         space=domains(init["space"]),
         trials=int(init["max_trials"]),
         sampler=sampler,
@@ -165,9 +181,9 @@ def ended_study(told: Message) -> History:
         Trial(
             number,
             space.admit(params),
-            State.COMPLETED if math.isfinite(loss) else State.INFEASIBLE,
+            State.COMPLETED if math.isfinite(_number(loss)) else State.INFEASIBLE,
             index=number,
-            curves={METRIC: Curve.of({1: loss})},
+            curves={METRIC: Curve.of({1: _number(loss)})},
         )
         for number, (params, loss) in enumerate(told["trials"])
     ]
@@ -175,7 +191,23 @@ def ended_study(told: Message) -> History:
 
 
 def domains(entries: Sequence[Entry]) -> dict[str, Domain]:
-    """A flat list of entries with conditions, as nested domains."""
+    """A flat list of entries with conditions, as nested domains.
+
+    Raises:
+        ValueError: an entry would never be active.
+    """
+    names = {entry["name"]: entry for entry in entries}
+    for entry in entries:
+        condition = entry.get("cond") or {"parent": None, "in": []}
+        parent = names.get(condition["parent"], {"choices": []})
+        unknown = [
+            own for own in condition["in"] if own not in parent.get("choices", [])
+        ]
+        if unknown or (entry.get("cond") and not condition["in"]):
+            raise ValueError(
+                f"{entry['name']} is active where {condition['parent']} is one of "
+                f"{condition['in']}: the parent has to be a cat with these choices"
+            )
     return dict(_branch(entries, None, None))
 
 
@@ -220,8 +252,11 @@ def answers(
             raise RuntimeError(f"{verb!r} came before any init")
         if verb == "ask":
             trial = run.ask()
-            params, next_step = trial.params, trial.step + 1
-            yield {"id": trial.number, "config": params, "fidelity": next_step}
+            yield {
+                "id": trial.number,
+                "config": trial.params,
+                "fidelity": run.next(trial),
+            }
         elif verb == "tell":
             run.tell(said["id"], _curve(said))
             yield {"ok": True}
@@ -231,8 +266,23 @@ def answers(
 
 def _curve(told: Message) -> dict[int, float]:
     """The values by step of a `tell` message."""
-    points = told.get("curve") or [[told.get("fidelity") or 1, told["value"]]]
-    return {int(step): math.nan if y is None else float(y) for step, y in points}
+    last = [told.get("fidelity") or 1, told["value"]]
+    points = told.get("curve") or [last]
+    if not math.isfinite(_number(told["value"])):
+        points = [*points, last]
+    return {int(step): _number(value) for step, value in points}
+
+
+def _number(value: float | None) -> float:
+    """The value, nan where it is null."""
+    return math.nan if value is None else float(value)
+
+
+def _is_maximized(init: Message) -> bool:
+    direction = init.get("direction") or "minimize"
+    if direction not in ("minimize", "maximize"):
+        raise ValueError(f"direction is minimize or maximize, got {direction!r}")
+    return bool(direction == "maximize")
 
 
 def _sampler(name: str) -> Sampler:

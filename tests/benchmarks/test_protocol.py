@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 import danlu
-from benchmarks.protocol import Run, answers, domains, main, scheduler_in, study
+from benchmarks.protocol import (
+    Run,
+    _curve,
+    answers,
+    domains,
+    ended_study,
+    main,
+    scheduler_in,
+    study,
+)
 from danlu import Choice, Float, Int, State
 from danlu.auto import AutoScheduler
 from danlu.recipes import sampler
@@ -121,7 +130,7 @@ def test_a_trial_is_trained_epoch_by_epoch() -> None:
     one, two, three = tells
     ask: dict[str, Any] = {"ask": {}}
 
-    answered = said(init, ask, one, ask, two, ask, three, ask)
+    answered = said(init, ask, one, ask, two, ask, three, ask, scheduler="median")
 
     asked = [(a["id"], a["fidelity"]) for a in answered if "id" in a]
     assert [(0, 1), (0, 2), (0, 3), (1, 1)] == asked
@@ -178,3 +187,64 @@ def test_with_epochs_a_trial_is_paused_at_a_rung_and_called_back(
     answered = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     asked = [(one["id"], one["fidelity"]) for one in answered if "id" in one]
     assert [(0, 1), (1, 1), (2, 1), (1, 2)] == asked
+
+
+def test_a_trial_that_nothing_may_end_is_asked_for_once() -> None:
+    init = {"init": {**INIT, "max_fidelity": 3}}
+
+    _, asked = said(init, {"ask": {}})
+
+    assert 3 == asked["fidelity"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"parent": "lr", "in": [1]},
+        {"parent": "boster", "in": ["tree"]},
+        {"parent": "booster", "in": ["trees"]},
+        {"parent": "booster", "in": []},
+    ],
+)
+def test_an_entry_that_would_never_be_active_is_an_error(
+    condition: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="depth is active where"):
+        domains([*SPACE[:2], {**SPACE[2], "cond": condition}])
+
+
+def test_a_value_that_is_null_is_infeasible_whatever_the_curve_says() -> None:
+    run = Run(study({**INIT, "max_fidelity": 3}, "random", "median"))
+    trial = run.ask()
+
+    run.tell(trial.number, _curve({"fidelity": 1, "value": None, "curve": [[1, 0.5]]}))
+
+    assert State.INFEASIBLE is run.history().trials[0].state
+
+
+def test_a_larger_value_may_be_better() -> None:
+    run = Run(study({**INIT, "direction": "maximize"}, "random"))
+    for value in (0.1, 0.9):
+        run.tell(run.ask().number, {1: value})
+
+    best = run.history().best
+    assert best is not None
+    assert 1 == best.number
+    with pytest.raises(ValueError, match="got 'up'"):
+        study({**INIT, "direction": "up"}, "random")
+
+
+def test_an_earlier_study_may_have_infeasible_trials() -> None:
+    earlier = ended_study(
+        {"space": SPACE[:1], "trials": [[{"lr": 0.1}, None], [{"lr": 0.01}, 0.3]]}
+    )
+
+    assert [True, False] == [math.isnan(loss) for loss in earlier.observed()[1]]
+
+
+def test_trials_end_in_the_order_in_which_they_are_told() -> None:
+    run = Run(study(INIT, "random"))
+    for number in [run.ask().number for _ in range(3)][::-1]:
+        run.tell(number, {1: 0.5})
+
+    assert [2, 1, 0] == [trial.number for trial in run.history().ended()]
