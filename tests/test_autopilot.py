@@ -14,7 +14,7 @@ from danlu.decide.decision import Ruling
 from danlu.domain import Domain, Float, Int
 from danlu.errors import StudyError, StudyHalted
 from danlu.executors import Inline
-from danlu.history import Metric
+from danlu.metric import Metric
 from danlu.project import Project
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial

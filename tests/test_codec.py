@@ -23,11 +23,12 @@ from danlu.codec import (
     trial_from_json,
     trial_to_json,
 )
-from danlu.domain import Belief, Domain, Value
+from danlu.domain import Belief, Domain
 from danlu.errors import DanluError, SpaceError, StudyError
 from danlu.samplers import Fixed, Grid, QuasiRandom, Random
 from danlu.schedulers import Median
 from danlu.trial import Curve, Kind, State, Trial
+from danlu.value import Value
 
 LETTERS = "ab'\"/=é日 "
 TEXT = st.text(LETTERS, min_size=1, max_size=6)

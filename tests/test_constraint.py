@@ -36,6 +36,15 @@ def test_a_limit_is_finite() -> None:
         parsed("a <= inf")
 
 
+def test_a_limit_too_large_for_a_float_is_refused() -> None:
+    with pytest.raises(StudyError, match="is a finite number"):
+        Constraint("a", 10**400)
+
+
+def test_a_limit_of_numpy_is_a_number() -> None:
+    assert Constraint("a", 20) == Constraint("a", np.int64(20))  # type: ignore[arg-type]
+
+
 def test_a_constraint_without_a_text_makes_its_own() -> None:
     assert "size_mb >= 0.5" == str(Constraint("size_mb", 0.5, upper=False))
 

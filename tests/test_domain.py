@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danlu.domain import Choice, Domain, Float, Int, Value, plain
+from danlu.domain import Belief, Choice, Domain, Float, Int
 from danlu.errors import SpaceError
+from danlu.value import Value, plain
 
 unit = st.floats(0, 1)
 
@@ -252,6 +253,14 @@ def test_a_branch_is_kept_under_its_option_however_that_was_written(
         (lambda: Int(1, 10**400, log=True), "needs high <= 1e\\+308"),
         (lambda: Choice([]), "at least one option, got none"),
         (lambda: Choice("adam"), "needs a list of options"),
+        (lambda: Choice({"adam", "sgd"}), "has no order, so that the same seed"),  # type: ignore[arg-type]
+        (lambda: Choice(5), "needs a list of options, got 5"),  # type: ignore[arg-type]
+        (lambda: Choice({"a": 5}), "brings is domains by name, got 5"),  # type: ignore[dict-item]
+        (
+            lambda: Choice({"a": {}}, branches={"a": {"x": Float(0, 1)}}),
+            "got branches twice",
+        ),
+        (lambda: Float(0, 1, belief=Belief(0.5, 2.0)), "got 2.0"),
         (lambda: Choice(["a", "a"]), "'a' stands twice"),
         (lambda: Choice([1, True]), "True stands twice \\(1 equals it\\): remove one"),
         (lambda: Choice([math.nan]), "must be finite, got nan"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from danlu.constraint import parsed
 from danlu.domain import Choice, Float
 from danlu.errors import StudyError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.space import SearchSpace
 from danlu.trial import Curve, Kind, State, Trial
 
@@ -299,3 +300,14 @@ def test_what_was_searched_leaves_out_the_trials_that_confirm() -> None:
 
     assert [0] == numbers(own)
     assert ([[0.5]], [0.5]) == (points.tolist(), losses.tolist())
+
+
+def test_whether_a_metric_is_maximized_is_true_or_false() -> None:
+    with pytest.raises(StudyError, match="is True or False, got 'false'"):
+        Metric("acc", maximize="false")  # type: ignore[arg-type]
+
+
+def test_points_that_failed_are_known() -> None:
+    known = history(trial(0, {1: 0.5}), trial(1, state=State.FAILED, x=0.25))
+
+    assert [[0.25]] == known.failed().tolist()

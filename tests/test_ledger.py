@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danlu.domain import Choice, Float
-from danlu.history import History, Metric
+from danlu.history import History
 from danlu.ledger import MOST_KEPT, Ledger
+from danlu.metric import Metric
 from danlu.space import SearchSpace
 from danlu.trial import Curve, State, Trial
 

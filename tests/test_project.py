@@ -512,3 +512,22 @@ def test_a_study_that_exists_keeps_its_constraints(project: Project) -> None:
         project.plan(study())
     with pytest.raises(StudyError, match="exists with another constraints"):
         project.plan(study(constraints=["ms <= 30"]))
+
+
+def test_losses_of_short_trainings_of_an_earlier_study_are_not_mixed_with_long_ones(
+    project: Project,
+) -> None:
+    def train(trial: danlu.client.LiveTrial) -> None:
+        x = float(str(trial.params["x"]))
+        for step in range(1, 28):
+            if not trial.report(step, loss=x + 1 / step):
+                break
+
+    first = study(name="first", trials=30, scheduler="asha_stop", max_steps=27)
+    project.run(first, Inline(train))
+    second = project.plan(study(name="second", learn_from=["first"]))
+
+    ((points, losses),) = project.history(second).transferred()
+
+    assert len(losses) >= 10
+    assert losses.argsort().tolist() == points[:, 0].argsort().tolist()

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danlu.domain import Choice, Domain, Float, Int, Value
+from danlu.domain import Choice, Domain, Float, Int
 from danlu.errors import SpaceError
 from danlu.space import SearchSpace
+from danlu.value import Value
 
 DEPTH = 3
 LETTERS = "abcxyz. é"

@@ -7,7 +7,7 @@ import pytest
 from danlu.constraint import Constraint
 from danlu.domain import Choice, Float, Int
 from danlu.errors import SpaceError, StudyError
-from danlu.history import Metric
+from danlu.metric import Metric
 from danlu.samplers.base import Sampler
 from danlu.space import SearchSpace
 from danlu.study import Study

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from danlu.domain import Choice, Float, Int, Value
+from danlu.domain import Choice, Float, Int
 from danlu.space import SearchSpace
 from danlu.transfer import moved
+from danlu.value import Value
 
 SGD = {"lr": Float(0, 1), "momentum": Float(0, 1)}
 SPACE = SearchSpace({"opt": Choice({"adam": {}, "sgd": SGD}), "width": Int(0, 9)})

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .domain import Belief, Choice, Float, Int
     from .errors import DanluError, SpaceError
     from .executors.base import Executor
-    from .history import History, Metric
+    from .history import History
     from .loop import Progress
+    from .metric import Metric
     from .project import Project, open
     from .samplers.base import Sampler, Suggestion
     from .schedulers.base import Resume, Scheduler, Start, Verdict
@@ -40,7 +41,7 @@ _HOMES = {
     "Belief": "domain",
     "SearchSpace": "space",
     "Dimension": "space",
-    "Metric": "history",
+    "Metric": "metric",
     "Constraint": "constraint",
     "Study": "study",
     "open": "project",

@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .domain import Belief, Choice, Domain, Value
+from .domain import Belief, Choice, Domain
 from .space import Array, Params, SearchSpace, path_of
+from .value import Value
 
 # Standard deviation in the unit cube: two thirds of what lies around the center is
 # within a tenth of the range, which is what "about this large" means for a range of

@@ -14,15 +14,16 @@ from typing import Any
 
 from . import recipes
 from .decide.decision import Decision, Gain, Guard, NextStudy, Ruling, Runs
-from .domain import Belief, Choice, Domain, Float, Int, plain
+from .domain import Belief, Choice, Domain, Float, Int
 from .errors import SpaceError, StudyError
-from .history import Metric
 from .jsontext import json_to_number, number_to_json
+from .metric import Metric
 from .recipes import Part
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
 from .study import Study
 from .trial import Curve, Kind, State, Trial
+from .value import plain
 
 _PLAIN_FIELDS = ("name", "goal", "trials", "max_steps", "seed", "note")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .errors import StudyError
 from .jsontext import is_name, shown
+from .number import as_number
 from .space import Array
 from .trial import Curve
 
@@ -43,13 +45,13 @@ class Constraint:
             raise StudyError(
                 f"a constraint's metric is valid Unicode, got {self.metric!r}"
             )
-        a_number = isinstance(self.limit, int | float) and type(self.limit) is not bool
-        if not a_number or not math.isfinite(self.limit):
+        limit = as_number(self.limit)
+        if limit is None or not abs(limit) <= sys.float_info.max:
             raise StudyError(
                 f"the limit of {self.metric!r} is a finite number, "
                 f"got {shown(self.limit)}"
             )
-        object.__setattr__(self, "limit", float(self.limit))
+        object.__setattr__(self, "limit", float(limit))
         if not self.text:
             sign = "<=" if self.upper else ">="
             object.__setattr__(self, "text", f"{self.metric} {sign} {self.limit:.12g}")

@@ -15,13 +15,11 @@ from functools import cached_property
 from typing import TypeAlias
 
 from .errors import SpaceError
-from .jsontext import is_writable, shown
-from .number import DIGITS, as_number, is_whole, rounded, rounded_int, without_numpy
-
-Value: TypeAlias = str | int | float | bool | None
+from .jsontext import shown
+from .number import DIGITS, as_number, is_whole, rounded, rounded_int
+from .value import MOST_WHOLE, Value, options_of, plain, same
 
 LARGEST = 1e308  # the logarithm of what is larger cannot be undone
-MOST_WHOLE = 10**4000  # Python reads and writes no more than 4300 digits
 NARROW = 10**6  # with high / low - 1 below 1 / NARROW, a logarithm is a straight line
 
 
@@ -46,13 +44,13 @@ class Belief:
 
     def __post_init__(self) -> None:
         own = self.confidence
-        a_number = isinstance(own, int | float) and not isinstance(own, bool)
-        if not a_number or not 0 < own < 1:
+        number = as_number(own)
+        if number is None or not 0 < number < 1:
             raise SpaceError(
                 f"Belief(confidence=...) is between 0 and 1, got {shown(own)}: "
                 "0.5 is a fair guess, 0.9 is nearly sure; to hold a value, fix it"
             )
-        object.__setattr__(self, "confidence", float(own))
+        object.__setattr__(self, "confidence", float(number))
 
 
 @dataclass(frozen=True)
@@ -249,16 +247,10 @@ class Choice:
     belief: Belief | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.options, str):
-            raise SpaceError(
-                f"Choice needs a list of options, got the text {self.options!r}: "
-                f"write Choice([{self.options!r}])"
-            )
+        options = options_of(self.options)
         branches: Mapping[Value, Mapping[str, Domain]] = self.branches
         if isinstance(self.options, Mapping):
-            branches = {option: own for option, own in self.options.items() if own}
-        options = tuple(plain(option) for option in self.options)
-        _check_options(options)
+            branches = _branches(self.options, branches)
         object.__setattr__(self, "options", options)
         own = {self._option_of(key): dict(inner) for key, inner in branches.items()}
         object.__setattr__(self, "branches", own)
@@ -364,37 +356,19 @@ def _check_bounds(domain: Float | Int) -> None:
         raise SpaceError(f"{kind}(log=True) needs high <= {LARGEST}, got {got}")
 
 
-def _check_options(options: tuple[Value, ...]) -> None:
-    if not options:
-        raise SpaceError("Choice needs at least one option, got none")
-    for place, option in enumerate(options):
-        if option in options[:place]:
-            first = options[options.index(option)]
-            also = "" if repr(first) == repr(option) else f" ({first!r} equals it)"
-            raise SpaceError(f"In Choice {option!r} stands twice{also}: remove one")
-
-
-def same(left: Value, right: Value) -> bool:
-    """Whether two values are equal, without taking True for 1."""
-    return left == right and isinstance(left, bool) == isinstance(right, bool)
-
-
-def plain(value: object) -> Value:
-    """`value` as JSON can hold it; numpy scalars become Python ones.
-
-    Raises:
-        SpaceError: it is neither text, nor a finite number, True, False or None.
-    """
-    bare = without_numpy(value)
-    if isinstance(bare, str) and not is_writable(bare):
-        raise SpaceError(f"text must be valid Unicode, got {bare!r}")
-    if isinstance(bare, int) and abs(bare) > MOST_WHOLE:
-        raise SpaceError("a whole number has at most 4000 digits, got a longer one")
-    if isinstance(bare, float) and not math.isfinite(bare):
-        raise SpaceError(f"a value must be finite, got {bare}")
-    if bare is None or isinstance(bare, str | int | float | bool):
-        return bare
-    raise SpaceError(
-        f"a value must be text, a number, True, False or None, got {bare!r}: "
-        "give it a name and look the object up in the training program"
-    )
+def _branches(
+    options: Mapping[str, Mapping[str, Domain]],
+    also: Mapping[Value, Mapping[str, Domain]],
+) -> Mapping[Value, Mapping[str, Domain]]:
+    """The options that bring hyperparameters, from options by name."""
+    if also:
+        raise SpaceError(
+            "Choice got branches twice, in its options and in `branches`: leave one out"
+        )
+    for option, own in options.items():
+        if not isinstance(own, Mapping):
+            raise SpaceError(
+                f"what option {option!r} of a Choice brings is domains by name, got "
+                f"{shown(own)}: write {{}} for none"
+            )
+    return {option: own for option, own in options.items() if own}

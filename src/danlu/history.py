@@ -7,76 +7,21 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .constraint import Constraint
-from .errors import SpaceError, StudyError
-from .jsontext import is_name
+from .errors import SpaceError
 from .ledger import Ledger
+from .metric import Metric
 from .space import Array, SearchSpace
 from .transfer import moved
-from .trial import Curve, Kind, State, Trial
+from .trial import Kind, State, Trial
 
 # Steps in one column of losses: a ledger keeps 64 columns, so up to 1,024 different
 # steps are looked at without working one out again.
 _BLOCK = 16
-
-
-@dataclass(frozen=True)
-class Metric:
-    """The number that a study makes small, or large with `maximize=True`.
-
-    `at="best"` takes the best value over the steps (the checkpoint that one would
-    keep); `at="last"` the one at the last step.
-
-    >>> import danlu
-    >>> error = danlu.Metric("val_error")
-    >>> error.loss(danlu.Curve.of({1: 0.5, 2: 0.3, 3: 0.4}))
-    0.3
-
-    Raises:
-        StudyError: the name is empty, or `at` neither of the two.
-    """
-
-    name: str
-    maximize: bool = False
-    at: Literal["best", "last"] = "best"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise StudyError(f"a metric needs a name, got {self.name!r}")
-        if not is_name(self.name):
-            raise StudyError(f"a metric's name is valid Unicode, got {self.name!r}")
-        if self.at not in ("best", "last"):
-            raise StudyError(f"Metric(at=...) is 'best' or 'last', got {self.at!r}")
-
-    def loss(self, curve: Curve | None) -> float | None:
-        """The curve as one number of which smaller is better, None where it has none.
-
-        A value that is not finite is no value: the trial that has one is infeasible.
-        """
-        if curve is None:
-            return None
-        values = curve.values[np.isfinite(curve.values)]
-        if not len(values):
-            return None
-        signed = -values if self.maximize else values
-        return float(signed[-1] if self.at == "last" else signed.min())
-
-    def step(self, curve: Curve | None) -> int | None:
-        """The step at which the loss was taken, None where there is no loss."""
-        loss = self.loss(curve)
-        if curve is None or loss is None:
-            return None
-        (places,) = np.nonzero(curve.values == self.value(loss))
-        return int(curve.steps[places[-1 if self.at == "last" else 0]])
-
-    def value(self, loss: float) -> float:
-        """The metric as the user knows it, from the loss."""
-        return -loss if self.maximize else loss
 
 
 def slacks_of(
@@ -169,6 +114,12 @@ class History:
         begun = self._ledger.column(key, of, width=1)[:, 0] == 1
         return self._places[begun & self._inside, 1:]
 
+    def failed(self) -> Array:
+        """Points (n, d) of the trials that failed: nobody is to try them again."""
+        key = ("failed",)
+        failed = self._ledger.column(key, _has_failed, width=1)[:, 0] == 1
+        return self._places[failed & self._inside, 1:]
+
     def slacks(self) -> Array:
         """By how much the trials of `observed()` are beyond each constraint (n, c).
 
@@ -223,7 +174,8 @@ class History:
     def losses(self, at: int) -> Array:
         """The loss up to step `at` of each of `trials` (n,), to be read only.
 
-        It is nan where the trial has not come that far, or has no loss by then.
+        It is nan where the trial has not come that far, or has no loss by then, and
+        for trials that failed or confirm others.
         """
         block, place = divmod(at, _BLOCK)
         key, of = (
@@ -333,6 +285,8 @@ def _standing(metric: Metric, at: int, trial: Trial) -> float | None:
 def _losses(metric: Metric, first: int, trial: Trial) -> Array:
     """The loss up to each of the _BLOCK steps from `first` on, nan without one."""
     known = np.full(_BLOCK, math.nan)
+    if trial.state is State.FAILED or trial.kind is Kind.CONFIRM:
+        return known
     curve, count = trial.curves.get(metric.name), min(trial.step - first + 1, _BLOCK)
     if curve is None or not len(curve) or count <= 0:
         return known
@@ -363,6 +317,10 @@ def _begun(metric: Metric, level: int | None, trial: Trial) -> tuple[float]:
         return (float(not trial.state.ended),)
     counts, _ = _at_level(metric, level, trial)
     return (float(not counts and trial.state is not State.FAILED),)
+
+
+def _has_failed(trial: Trial) -> tuple[float]:
+    return (float(trial.state is State.FAILED),)
 
 
 def _place(space: SearchSpace, trial: Trial) -> Array:

@@ -13,8 +13,11 @@ import numpy as np
 
 from .codec import study_from_json
 from .errors import StudyError, TrialError, did_you_mean
-from .history import History, Metric
+from .history import History
 from .ledger import Ledger
+from .level import leveled
+from .metric import Metric
+from .schedulers.rungs import rungs
 from .storage.base import Changes, Storage
 from .study import Study
 from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
@@ -206,6 +209,9 @@ class Memory:
         return {} if known is None else known.curves
 
 
+LEVELS_APART = 3  # trainings of an earlier study are compared at 1, 1/3, 1/9, ...
+
+
 @lru_cache(maxsize=1024)
 def arm_seed(seed: int, arm: int) -> int:
     """The seed of one arm of a study with this seed, the same in every process."""
@@ -233,10 +239,17 @@ def earlier_studies(study: Study, storage: Storage) -> list[tuple[int, Study]]:
 
 
 def _earlier_history(study_id: int, study: Study, storage: Storage) -> History:
-    """What an earlier study knows, without what it had learned from others itself."""
+    """What an earlier study knows, without what it had learned from others itself.
+
+    Where trials were stopped, at the longest training that enough of them came to.
+    """
     memory = Memory(replace(study, learn_from=()), storage, study_id)
     memory.refresh()
-    return memory.history()
+    history = memory.history()
+    is_cut = any(trial.state is State.STOPPED for trial in history.trials)
+    if not is_cut or history.max_steps is None:
+        return history
+    return leveled(history, rungs(history.max_steps, min_steps=1, factor=LEVELS_APART))
 
 
 def _check_alike(study: Study, earlier: Study) -> None:

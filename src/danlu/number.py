@@ -23,6 +23,16 @@ def as_number(value: object) -> int | float | None:
     return bare
 
 
+def is_count(value: object, least: int = 1) -> bool:
+    """Whether `value` is a whole number from `least` on; text, True and 2.0 are none.
+
+    >>> is_count(3), is_count(2.0), is_count(0)
+    (True, False, False)
+    """
+    own = as_number(value)
+    return isinstance(own, int) and own >= least
+
+
 def without_numpy(value: object) -> object:
     """`value`, a scalar of numpy as Python's.
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from . import settle
 from .ask import scheduler_of, trial_seed
-from .domain import plain
 from .errors import StudyError, TrialError
 from .jsontext import writable
 from .memory import FOLLOW_S, Memory
@@ -14,6 +13,7 @@ from .owner import this_owner
 from .space import Params
 from .storage.base import Claim, Storage
 from .trial import Kind, Report, State, Trial, add_reports
+from .value import plain
 
 
 def added(memory: Memory, storage: Storage, params: Params, kind: Kind) -> Trial:

@@ -16,9 +16,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .domain import Choice, Domain, Float, Int, Value, plain, same
+from .domain import Choice, Domain, Float, Int
 from .errors import SpaceError, did_you_mean
 from .jsontext import is_name, shown
+from .value import Value, plain, same
 
 Params: TypeAlias = Mapping[str, Value]
 Array: TypeAlias = NDArray[np.float64]

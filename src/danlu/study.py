@@ -12,14 +12,15 @@ from functools import cached_property
 from itertools import chain
 
 from .constraint import Constraint, parsed
-from .domain import Choice, Domain, Float, Int, Value, plain
+from .domain import Choice, Domain, Float, Int
 from .errors import StudyError, did_you_mean
 from .guard import limit_of
-from .history import Metric
 from .jsontext import is_writable, shown
+from .metric import Metric
 from .samplers.base import Sampler
 from .schedulers.base import Scheduler
 from .space import Params, SearchSpace
+from .value import Value, plain
 
 MAX_NAME = 100  # characters; names become folders and rows of a table
 TRIALS_PER_ARM = 4  # with fewer trials an arm says nothing: playbook rule D5

@@ -24,7 +24,8 @@ from .ask import trial_rng
 from .constraint import Constraint, parsed
 from .domain import Belief, Choice, Float, Int
 from .executors.base import Event, Executor, Exited, Launch, Outcome, Reported
-from .history import History, Metric
+from .history import History
+from .metric import Metric
 from .samplers.base import Sampler
 from .schedulers.base import Resume, Scheduler, Start, Verdict
 from .space import Params, SearchSpace

@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .domain import Choice, Domain, Float, Int, Value, same
+from .domain import Choice, Domain, Float, Int
 from .errors import SpaceError
 from .space import Array, Params, SearchSpace, is_active
+from .value import Value, same
 
 # How far outside of the new range a number may be, as a share of that range: then it
 # counts at the bound. A range that was moved a little should not lose the trials at its

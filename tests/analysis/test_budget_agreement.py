@@ -7,7 +7,7 @@ import pytest
 
 from danlu.analysis.base import Finding
 from danlu.analysis.budget_agreement import budget_agreement
-from danlu.history import Metric
+from danlu.metric import Metric
 from tests.analysis.curves import known, plain
 
 

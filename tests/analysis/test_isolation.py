@@ -10,7 +10,8 @@ from danlu.analysis.base import Level
 from danlu.analysis.compared import holm
 from danlu.analysis.isolation import isolation, isolations
 from danlu.domain import Choice, Domain, Float
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.study import Study
 from tests.analysis.drawn import drawn
 

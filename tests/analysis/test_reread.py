@@ -9,7 +9,8 @@ import danlu
 from danlu.analysis.checks import analyze
 from danlu.analysis.reread import caveat, reread
 from danlu.errors import StudyError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.study import Study
 from danlu.trial import Curve, State, Trial
 from tests.analysis.curves import plain

@@ -10,7 +10,8 @@ import pytest
 
 from danlu.analysis.summary import Spread, Summary, summarize
 from danlu.domain import Choice, Domain, Float, Int
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.storage.base import Note
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial

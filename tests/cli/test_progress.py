@@ -8,8 +8,9 @@ from danlu.cli.curves import BestAtStep, compared
 from danlu.cli.progress import Ended, Lines, Screen, ended_line, head_line, running_line
 from danlu.cli.words import cut, table
 from danlu.domain import Float
-from danlu.history import History, Metric
+from danlu.history import History
 from danlu.loop import Progress
+from danlu.metric import Metric
 from danlu.study import Study
 from danlu.trial import Curve, State, Trial
 

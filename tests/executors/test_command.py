@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from danlu.domain import Value
 from danlu.errors import ExecutorError
 from danlu.executors.base import Launch
 from danlu.executors.command import check_program, filled
 from danlu.trial import Trial
+from danlu.value import Value
 
 
 def launch(params: Mapping[str, Value], budget: int | None = 9) -> Launch:

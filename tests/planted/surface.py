@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from danlu.domain import Value
+from danlu.value import Value
 
 Places = Mapping[str, float]
 Values = Mapping[str, Value]

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from danlu.domain import Choice, Domain, Float, Int, Value
-from danlu.history import History, Metric
+from danlu.domain import Choice, Domain, Float, Int
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial
+from danlu.value import Value
 
 STEPS = 30
 

@@ -15,12 +15,14 @@ from rich.cells import cell_len
 
 from danlu.analysis.base import Finding, Level
 from danlu.decide.decision import Decision, Guard, Ruling, Runs
-from danlu.domain import Choice, Domain, Float, Int, Value
-from danlu.history import History, Metric
+from danlu.domain import Choice, Domain, Float, Int
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.report import Summary, html, summarize, summary_to_json, text, write_html
 from danlu.storage.base import Note
 from danlu.study import Study
 from danlu.trial import Curve, Kind, State, Trial
+from danlu.value import Value
 
 NASTY = "<script>alert('x')</script> \"&amp; 丹炉 \x1b[31m"
 VOID = {"meta", "br", "hr", "img", "link"}

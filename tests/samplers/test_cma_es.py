@@ -10,13 +10,14 @@ import pytest
 
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
-from danlu.history import History, Metric
+from danlu.history import History
 from danlu.ledger import Ledger
+from danlu.metric import Metric
 from danlu.samplers import CmaEs, Suggestion, cma_es
 from danlu.samplers.cma_es import categories, gaussian, margin, restarts
 from danlu.space import Params, SearchSpace
 from danlu.testing import check_sampler
-from danlu.trial import Curve, State, Trial
+from danlu.trial import Curve, Kind, State, Trial
 
 REALS = SearchSpace({f"x{n}": Float(-5, 5) for n in range(5)})
 MIXED = SearchSpace(
@@ -321,3 +322,38 @@ def test_a_note_is_small_json() -> None:
         note = dict(asked(space, []).note)
         assert len(json.dumps(note)) < 1000
         assert json.loads(json.dumps(note)) == note
+
+
+def test_trials_that_confirm_others_are_no_members_of_a_generation() -> None:
+    trials = searched(REALS, sphere, 5)
+    again = [
+        replace(trials[0], number=5 + n, kind=Kind.CONFIRM, ended_s=5.0 + n)
+        for n in range(20)
+    ]
+
+    assert 0 == asked(REALS, [*trials, *again]).note["generation"]
+
+
+def test_a_loss_of_a_short_training_is_not_compared_with_one_of_a_long_one() -> None:
+    """Half of the trials are stopped, and their losses say the opposite."""
+
+    def told(number: int, suggestion: Suggestion) -> Trial:
+        off = sphere(suggestion.params)
+        is_stopped = number % 2 == 0
+        return Trial(
+            number,
+            suggestion.params,
+            State.STOPPED if is_stopped else State.COMPLETED,
+            sampler_note=suggestion.note,
+            curves={"loss": Curve.of({1: -off} if is_stopped else {9: off})},
+            ended_s=float(number),
+        )
+
+    trials: list[Trial] = []
+    for number in range(300):
+        trials.append(told(number, asked(REALS, trials)))
+
+    ends = [
+        trial.curves["loss"].values[-1] for trial in trials[-20:] if trial.step == 9
+    ]
+    assert np.median(ends) < 10  # 47 at random

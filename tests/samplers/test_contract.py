@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from danlu.domain import Choice, Float, Int
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import (
     GP,
     TPE,

@@ -5,7 +5,8 @@ import pytest
 
 from danlu.domain import Float
 from danlu.errors import SamplerError, SpaceError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import Fixed
 from danlu.space import Params, SearchSpace
 

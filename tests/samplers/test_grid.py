@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from danlu.domain import Choice, Float, Int, Value
+from danlu.domain import Choice, Float, Int
 from danlu.errors import SamplerError, SpaceError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import Grid
 from danlu.space import Params, SearchSpace
+from danlu.value import Value
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,8 @@ import pytest
 
 from danlu.constraint import Constraint
 from danlu.domain import Float
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import GP, TPE, CmaEs, Sampler
 from danlu.space import Array, SearchSpace
 from danlu.trial import Curve, State, Trial

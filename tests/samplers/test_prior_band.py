@@ -10,8 +10,9 @@ import pytest
 
 import danlu
 from danlu import Belief, Choice, Float, State
-from danlu.history import History, Metric
+from danlu.history import History
 from danlu.level import leveled
+from danlu.metric import Metric
 from danlu.samplers import PriorBand
 from danlu.schedulers import Hyperband
 from danlu.space import SearchSpace
@@ -129,3 +130,12 @@ def test_its_recipe_joins_it_with_hyperband() -> None:
 
 
 _LOSS = Curve.of({9: 0.5})
+
+
+@pytest.mark.parametrize("steps", [(7, 8), (20, 23, 25)])
+def test_rungs_may_be_close_together(steps: tuple[int, ...]) -> None:
+    history = replace(known(0.4, 0.5, at=steps[-1]), rungs=steps)
+
+    asked = PriorBand().ask(history, np.random.default_rng(0))
+
+    assert asked.params in BELIEVED

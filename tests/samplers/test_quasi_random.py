@@ -8,7 +8,8 @@ import pytest
 from danlu.belief import spread
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import QuasiRandom
 from danlu.space import Array, SearchSpace
 

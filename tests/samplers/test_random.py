@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from danlu.domain import Belief, Choice, Float
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import Random
 from danlu.space import SearchSpace
 

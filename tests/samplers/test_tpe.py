@@ -8,7 +8,8 @@ import pytest
 
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import SamplerError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import TPE, QuasiRandom, Random, Sampler
 from danlu.samplers.tpe import MOST_OF_BEST, split
 from danlu.space import Params, SearchSpace
@@ -178,3 +179,17 @@ def test_the_number_of_kernels_is_bounded() -> None:
 def test_a_start_of_no_trials_is_refused() -> None:
     with pytest.raises(SamplerError, match=r"start.* whole number from 1, got 0"):
         TPE(start=0)
+
+
+def test_what_failed_is_not_asked_for_again() -> None:
+    space = SearchSpace({"n": Int(1, 12)})
+    trials: list[Trial] = []
+    for number in range(12):
+        history = History(space, Metric("loss"), trials, position=number)
+        params = TPE(start=4).ask(history, np.random.default_rng(number)).params
+        state = State.FAILED if params["n"] in (1, 2) else State.COMPLETED
+        curves = {"loss": Curve.of({1: float(str(params["n"]))})}
+        trials.append(Trial(number, params, state, curves=curves))
+
+    failed = [trial.params["n"] for trial in trials if trial.state is State.FAILED]
+    assert len(failed) == len(set(failed))

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from danlu.domain import Float
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.schedulers import Resume, Scheduler, Start, Verdict
 from danlu.space import SearchSpace
 from danlu.trial import Curve, State, Trial

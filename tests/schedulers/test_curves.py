@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.schedulers.curves import Curves, curves
 from danlu.schedulers.families import families, grid
 from danlu.space import Array

@@ -12,8 +12,9 @@ import pytest
 from numpy.random import Generator
 
 from danlu.errors import StudyError
-from danlu.history import History, Metric
+from danlu.history import History
 from danlu.ledger import Ledger
+from danlu.metric import Metric
 from danlu.schedulers import (
     Asha,
     CurveStop,

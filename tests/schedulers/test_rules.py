@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -12,9 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danlu.errors import StudyError
-from danlu.history import History, Metric
-from danlu.schedulers import Median, Patience, Percentile, Threshold
-from danlu.trial import Curve, Trial
+from danlu.history import History
+from danlu.metric import Metric
+from danlu.schedulers import (
+    Asha,
+    AshaStop,
+    CurveStop,
+    Median,
+    Patience,
+    Pbt,
+    Percentile,
+    SuccessiveHalving,
+    Threshold,
+    Verdict,
+)
+from danlu.schedulers.base import Scheduler
+from danlu.trial import Curve, Kind, State, Trial
 from tests.schedulers.one_slot import SPACE, known
 
 
@@ -130,4 +145,38 @@ def test_a_threshold_is_in_the_metrics_own_terms() -> None:
 )
 def test_a_faulty_setting_says_what_is_wrong(make: Any, message: str) -> None:
     with pytest.raises(StudyError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("rule", [Median(), AshaStop()])
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": Kind.CONFIRM}, {"state": State.FAILED}],
+    ids=["confirm", "failed"],
+)
+def test_nobody_is_compared_with_trials_that_confirm_or_failed(
+    rule: Scheduler, changes: dict[str, Any]
+) -> None:
+    worse = [trial(number, {1: 1.0}) for number in range(5)]
+    lucky = [replace(trial(number, {1: 0.1}), **changes) for number in range(5, 11)]
+    judged = trial(11, {1: 0.9})
+    history = replace(known(*worse, *lucky, judged), max_steps=9)
+
+    assert Verdict.CONTINUE is rule.judge(judged, history)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Asha(factor=2.5),  # type: ignore[arg-type]
+        lambda: Asha(min_steps="1"),  # type: ignore[arg-type]
+        lambda: Median(min_trials="5"),  # type: ignore[arg-type]
+        lambda: CurveStop(top=1.5),  # type: ignore[arg-type]
+        lambda: SuccessiveHalving(trials=4.5),  # type: ignore[arg-type]
+        lambda: Pbt(interval=2.5),  # type: ignore[arg-type]
+        lambda: Patience(steps="3"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_count_that_is_no_whole_number_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(StudyError, match=r">= \d"):
         make()

@@ -8,7 +8,8 @@ import pytest
 
 from danlu.domain import Float
 from danlu.errors import StudyError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.schedulers import Full, Median, Scheduler, Start
 from danlu.space import SearchSpace
 from danlu.trial import Curve, State, Trial

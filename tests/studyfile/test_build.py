@@ -6,7 +6,7 @@ import pytest
 
 from danlu.domain import Belief, Choice, Float, Int
 from danlu.errors import DanluError
-from danlu.history import Metric
+from danlu.metric import Metric
 from danlu.studyfile import StudyFile, load
 
 PLAIN = """\

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from danlu.domain import Belief, Choice, Domain, Float, Int
-from danlu.history import Metric
+from danlu.metric import Metric
 from danlu.schedulers import Median
 from danlu.study import Study
 from danlu.studyfile import Program, load, study_text

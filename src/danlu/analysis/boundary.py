@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..domain import Choice, Value
+from ..domain import Choice
 from ..history import History
 from ..sentence import short
 from ..space import Params
 from ..study import Study
+from ..value import Value
 from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded

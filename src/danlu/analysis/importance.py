@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..domain import Choice, Value
+from ..domain import Choice
 from ..history import History
 from ..sentence import brief, listed, plural
 from ..space import Array, Dimension
 from ..study import Study
 from ..trial import Trial
+from ..value import Value
 from .base import Finding, Level, too_few
 from .bias import is_adaptive
 from .bounded import bounded

@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..history import History, Metric
+from ..history import History
+from ..metric import Metric
 from ..space import Array
 from ..trial import State, Trial
 from .base import Finding, Level

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from ..history import Metric
+from ..metric import Metric
 from ..trial import Trial
 
 LEAST_SHARE = 0.5  # of the trials, that report a metric before it is looked at

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Literal
 
 from ..errors import StudyError, did_you_mean
-from ..history import History, Metric
+from ..history import History
+from ..metric import Metric
 from ..study import Study
 from ..trial import State
 from .base import Finding, Level

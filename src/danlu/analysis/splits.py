@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from ..domain import Choice, Value
+from ..domain import Choice
 from ..space import Array, Dimension
+from ..value import Value
 
 CUTS = 8  # thresholds of a hyperparameter that the test looks at
 FINE_CUTS = 64  # thresholds among which the best is then placed more exactly

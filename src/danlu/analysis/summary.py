@@ -12,13 +12,15 @@ from functools import cached_property
 import numpy as np
 
 from ..decide.decision import Decision, Runs
-from ..domain import Choice, Domain, Value, same
+from ..domain import Choice, Domain
 from ..errors import SpaceError
-from ..history import History, Metric
+from ..history import History
+from ..metric import Metric
 from ..space import Array, Dimension, Params, SearchSpace
 from ..storage.base import Note
 from ..study import Study
 from ..trial import Kind, State, Trial
+from ..value import Value, same
 from .agreement import Agreement, agreements
 from .base import Finding, Level, by_level
 from .checks import analyze

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..history import Metric
+from ..metric import Metric
 from ..trial import State
 
 MIN_FULL = 5  # full trainings before they alone tell what is usual

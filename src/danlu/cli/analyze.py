@@ -81,7 +81,7 @@ def _reread(
 ) -> tuple[Study, History, Sequence[Finding]]:
     """The study under another metric, and what to keep in mind with it."""
     from ..analysis.reread import caveat, reread
-    from ..history import Metric
+    from ..metric import Metric
 
     own: Metric | str | None = metric
     if goal is not None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..history import History, Metric
+    from ..history import History
+    from ..metric import Metric
     from ..trial import Trial
 
 _LEVEL = 0.005  # a difference that is shown as 0 %

@@ -12,10 +12,10 @@ from ..studyfile import Program, StudyFile, read_value
 from .stated import pair
 
 if TYPE_CHECKING:
-    from ..domain import Value
     from ..executors.base import Executor
     from ..executors.limits import Limits
     from ..study import Study
+    from ..value import Value
 
 SLURM_TIME_MIN = 60  # how long a Slurm job may take, unless it is stated
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..domain import Value
 from ..errors import ExecutorError, did_you_mean
+from ..value import Value
 from .base import Launch
 
 _BRACES = re.compile(r"\{([^{}\s]+)\}")

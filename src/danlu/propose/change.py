@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ..codec import domain_from_json
-from ..domain import Choice, Domain, Float, Int, Value, same
+from ..domain import Choice, Domain, Float, Int
 from ..errors import SpaceError, StudyError, did_you_mean
 from ..sentence import listed, short
 from ..space import SearchSpace, path_of
 from ..study import Study
+from ..value import Value, same
 
 Fields: TypeAlias = Mapping[str, Any]
 

@@ -26,9 +26,10 @@ from ..analysis.names import (
     SCHEDULE,
     fits,
 )
-from ..domain import Choice, Domain, Value
+from ..domain import Choice, Domain
 from ..sentence import short
 from ..space import Dimension, Params
+from ..value import Value
 from .narrow import around
 
 # Of the range, in its own scale: an order of magnitude and a half of a learning rate

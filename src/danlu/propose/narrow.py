@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..analysis.design.effort import TRIALS_PER_DIMENSION
-from ..domain import Choice, Float, Int, Value, same
+from ..domain import Choice, Float, Int
 from ..history import History
 from ..space import Array, Dimension, SearchSpace
 from ..study import Study
 from ..trial import Trial
+from ..value import Value, same
 
 TOP_SHARE = 0.1  # "the best 10 %", playbook A1
 LEAST_TOP = 5  # and at least five

@@ -15,7 +15,8 @@ from ..analysis.noise import LEAST_DF
 from ..analysis.repeats import trial_noise
 from ..decide.weigh import best_params
 from ..domain import Choice
-from ..history import History, Metric
+from ..history import History
+from ..metric import Metric
 from ..sentence import listed
 from ..study import Study
 from ..trial import Kind, Trial

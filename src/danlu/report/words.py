@@ -10,9 +10,10 @@ from ..analysis.agreement import Agreement
 from ..analysis.base import Finding, Level
 from ..analysis.groups import Group
 from ..analysis.summary import Arm, Axis, Row, Summary
-from ..domain import LARGEST, Choice, Domain, Int, Value
+from ..domain import LARGEST, Choice, Domain, Int
 from ..sentence import plural
 from ..trial import Kind, State
+from ..value import Value
 
 DIGITS, PARAM_DIGITS = 4, 3
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e6  # between them no exponent is written

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from numpy.random import Generator
 
-from ..domain import plain
-from ..errors import SamplerError
+from ..errors import SamplerError, SpaceError
 from ..history import History
 from ..space import Params
+from ..value import plain
 from .base import Sampler, Suggestion
 
 
@@ -27,7 +27,7 @@ class Fixed(Sampler):
     {'lr': 0.2}
 
     Raises:
-        SamplerError: the list is empty.
+        SamplerError: it is no list of params, or empty.
         SpaceError: a value is nothing that a trial can have, such as nan.
     """
 
@@ -36,6 +36,12 @@ class Fixed(Sampler):
     adaptive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        known = isinstance(self.points, Sequence) and not isinstance(self.points, str)
+        if not known or not all(isinstance(own, Mapping) for own in self.points):
+            raise SamplerError(
+                f"Fixed needs a list of params by name, got {self.points!r}: write "
+                "[{'lr': 0.1}, {'lr': 0.2}]"
+            )
         points = tuple(
             {name: plain(value) for name, value in point.items()}
             for point in self.points
@@ -48,4 +54,9 @@ class Fixed(Sampler):
         """The entry at `history.position`, None after the last."""
         if history.position >= len(self.points):
             return None
-        return Suggestion(history.space.admit(self.points[history.position]))
+        try:
+            params = history.space.admit(self.points[history.position])
+        except SpaceError as error:
+            place = f"point {history.position} of the list (from 0)"
+            raise SpaceError(f"{place} is not in the space: {error}") from None
+        return Suggestion(params)

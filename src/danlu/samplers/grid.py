@@ -11,10 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from ..domain import Choice, Domain, Float, Int, Value, same
-from ..errors import SamplerError, did_you_mean
+from ..domain import Choice, Domain, Float, Int
+from ..errors import SamplerError, SpaceError, did_you_mean
 from ..history import History
 from ..space import SearchSpace, path_of
+from ..value import Value, same
 from .base import Sampler, Suggestion
 
 LEVELS = 5  # per number where nothing is said: 5 tell a valley from a slope
@@ -140,7 +141,13 @@ class Grid(Sampler):
         own = levels.get(path, levels.get(name, LEVELS))
         if isinstance(own, int):
             return _spread(domain, own)
-        return [domain.admit(value) for value in own]
+        try:
+            values = [domain.admit(value) for value in own]
+        except SpaceError as error:
+            raise SpaceError(
+                f"a level of {path!r} is not in its domain: {error}"
+            ) from None
+        return _different(values)
 
 
 def _spread(domain: Domain, levels: int) -> Sequence[Value]:
@@ -154,6 +161,10 @@ def _spread(domain: Domain, levels: int) -> Sequence[Value]:
     values: list[Value] = [
         _between(domain, place) for place in np.linspace(0, 1, levels).tolist()
     ]
+    return _different(values)
+
+
+def _different(values: Sequence[Value]) -> Sequence[Value]:
     return [v for n, v in enumerate(values) if not any(same(v, w) for w in values[:n])]
 
 

@@ -20,8 +20,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..belief import log_belief, spread
-from ..domain import Choice, Float, same
+from ..domain import Choice, Float
 from ..space import Array, Dimension, SearchSpace
+from ..value import same
 
 Cells = NDArray[np.intp]
 

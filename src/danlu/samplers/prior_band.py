@@ -8,16 +8,14 @@ known. A wrong belief gives way as soon as the best trials lie elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 
 from ..belief import centered, log_belief, spread, without_beliefs
 from ..history import History
-from ..space import SearchSpace
-from ..trial import Trial
+from ..space import Array, SearchSpace
 from .base import Sampler, Suggestion
 
 SOURCES = ("random", "belief", "best")
@@ -45,7 +43,9 @@ class PriorBand(Sampler):
     def ask(self, history: History, rng: Generator) -> Suggestion:
         """Params from one of the three sources, drawn by their shares."""
         leaders = _leaders(history)
-        best = centered(history.space, leaders[0].params) if leaders else None
+        best = None
+        if len(leaders):
+            best = centered(history.space, history.space.decode(leaders[0]))
         source = rng.choice(SOURCES, p=_shares(history, leaders, best))
         spaces = {
             "random": without_beliefs(history.space),
@@ -57,7 +57,7 @@ class PriorBand(Sampler):
 
 
 def _shares(
-    history: History, leaders: Sequence[Trial], best: SearchSpace | None
+    history: History, leaders: Array, best: SearchSpace | None
 ) -> tuple[float, float, float]:
     """The probabilities of the sources.
 
@@ -76,25 +76,26 @@ def _shares(
     return random, belief, 1 - random - belief
 
 
-def _score(space: SearchSpace, leaders: Sequence[Trial]) -> float:
-    """The density of the leading trials under a space's beliefs, by rank.
+def _score(space: SearchSpace, leaders: Array) -> float:
+    """The density of the leading points (k, d) under a space's beliefs, by rank.
 
     The first of k has the weight k, the last one 1.
     """
-    points = np.array([space.encode(trial.params) for trial in leaders])
     weights = np.arange(len(leaders), 0, -1)
-    return float(weights @ np.exp(log_belief(space, points)))
+    return float(weights @ np.exp(log_belief(space, leaders)))
 
 
-def _leaders(history: History) -> Sequence[Trial]:
+def _leaders(history: History) -> Array:
     """The best 1 / eta of the highest rung that eta trials have come to, best first.
 
-    They are eta at least.
+    They are points (k, d), eta at least, and 2 where rungs are closer together.
     """
     steps = history.rungs
-    factor = round(steps[1] / steps[0]) if len(steps) > 1 else 3
+    factor = max(2, round(steps[1] / steps[0])) if len(steps) > 1 else 3
+    unleveled = replace(history, level=None)
     for at in (*reversed(steps), None):
-        ranked = [own for own in history.ranked(at) if own.params in history.space]
-        if len(ranked) >= factor:
-            return ranked[: max(factor, len(ranked) // factor)]
-    return []
+        points, losses = unleveled.observed(at)
+        order = np.argsort(losses, kind="stable")[: np.isfinite(losses).sum()]
+        if len(order) >= factor:
+            return points[order[: max(factor, len(order) // factor)]]
+    return np.empty((0, len(history.space)))

@@ -84,15 +84,16 @@ class TPE(Sampler):
         if len(losses) < self.start and (not earlier or history.position % 2):
             return Suggestion(_quasi_random(history))
         running, shown = history.pending(), axes(history.space)
+        few = running[_some(np.arange(len(running)), rng)]
         broken = _broken(losses, history.slacks())
         best, rest = split(losses, broken)
         rest = rest[(broken[rest] == 0) | np.isinf(broken[rest])]
-        others = np.concatenate([points[_some(rest, rng)], running])
+        others = np.concatenate([points[_some(rest, rng)], few])
         sides = _with_earlier(_sides(shown, points[best], others), earlier, rng)
         limits = _limits(shown, points, history.slacks(), rng)
         candidates = sides.good.sample(CANDIDATES, rng)
         ranked = candidates[np.argsort(-_gain(sides, list(limits), candidates))]
-        known = np.concatenate([points, running])
+        known = np.concatenate([points, running, history.failed()])
         return Suggestion(_untried(history.space, ranked, known, rng))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..history import History
+from ..number import is_count
 from ..trial import State, Trial
 from .base import StoppingRule, Verdict
 from .curves import curves
@@ -55,10 +56,10 @@ class CurveStop(StoppingRule):
     def __post_init__(self) -> None:
         if not 0 < self.chance < 1:
             raise StudyError(f"CurveStop needs 0 < chance < 1, got {self.chance}")
-        if min(self.top, self.min_steps, self.min_trials) < 1:
+        if not all(map(is_count, (self.top, self.min_steps, self.min_trials))):
             raise StudyError(
-                "CurveStop needs top, min_steps and min_trials >= 1, got "
-                f"{self.top}, {self.min_steps} and {self.min_trials}"
+                "CurveStop needs top, min_steps and min_trials >= 1, whole numbers, "
+                f"got {self.top!r}, {self.min_steps!r} and {self.min_trials!r}"
             )
 
     def judge(self, trial: Trial, history: History) -> Verdict:

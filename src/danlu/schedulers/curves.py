@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..blas import on_one_thread
-from ..history import History, Metric
+from ..history import History
+from ..metric import Metric
 from ..space import Array
 from ..trial import State, Trial
 from .families import FALLS, Families, families

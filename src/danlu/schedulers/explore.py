@@ -12,8 +12,9 @@ import math
 
 from numpy.random import Generator
 
-from ..domain import Choice, Domain, Float, Int, Value
+from ..domain import Choice, Domain, Float, Int
 from ..space import Array, Params, SearchSpace
+from ..value import Value
 
 FACTORS = (0.8, 1.2)  # Jaderberg et al. (2017), section 4.1.1
 SHARE = 0.1  # of a linear range

@@ -13,6 +13,7 @@ from numpy.random import Generator
 
 from ..errors import StudyError
 from ..history import History
+from ..number import is_count
 from ..trial import Trial
 from .base import Resume, Scheduler, Start, Verdict
 from .rungs import (
@@ -49,8 +50,10 @@ class SuccessiveHalving(Scheduler):
 
     def __post_init__(self) -> None:
         check_rungs("SuccessiveHalving", self.min_steps, self.factor)
-        if self.trials is not None and self.trials < 1:
-            raise StudyError(f"SuccessiveHalving needs trials >= 1, got {self.trials}")
+        if self.trials is not None and not is_count(self.trials):
+            raise StudyError(
+                f"SuccessiveHalving needs trials >= 1, got {self.trials!r}"
+            )
 
     def next(self, history: History, rng: Generator) -> Start | Resume | None:
         """The next of the first round that has something to do.

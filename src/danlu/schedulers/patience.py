@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..history import History
+from ..number import as_number, is_count
 from ..trial import Trial
 from .base import StoppingRule, Verdict
 
@@ -39,10 +40,11 @@ class Patience(StoppingRule):
     least: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.least >= 0:
+        least = as_number(self.least)
+        if not is_count(self.steps) or least is None or not least >= 0:
             raise StudyError(
                 "Patience needs steps >= 1 and least >= 0, "
-                f"got {self.steps} and {self.least}"
+                f"got {self.steps!r} and {self.least!r}"
             )
 
     def judge(self, trial: Trial, history: History) -> Verdict:

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.random import Generator
 
 from ..blas import on_one_thread
-from ..domain import Value
 from ..history import History
 from ..space import Array, Params
 from ..trial import State, Trial
+from ..value import Value
 from .base import Resume, Scheduler, Start, Verdict
 from .explore import explored_point, is_number
 from .population import Population, Replacement, loss_at, members

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..history import History
+from ..number import is_count
 from ..space import Array
 from ..trial import Trial
 from .base import StoppingRule, Verdict
@@ -39,7 +40,7 @@ class Median(StoppingRule):
     'stop'
 
     Raises:
-        StudyError: a count is below 1.
+        StudyError: a count is no whole number, or too small.
     """
 
     min_steps: int = 1
@@ -74,7 +75,8 @@ class Percentile(StoppingRule):
     ['continue', 'continue', 'stop']
 
     Raises:
-        StudyError: the percentile is not between 0 and 100, or a count is below 1.
+        StudyError: the percentile is not between 0 and 100, or a count is no whole
+            number, or too small.
     """
 
     percentile: float = 25.0
@@ -96,10 +98,10 @@ class Percentile(StoppingRule):
 
 
 def _check_counts(name: str, min_steps: int, min_trials: int) -> None:
-    if min_steps < 0 or min_trials < 1:
+    if not is_count(min_steps, 0) or not is_count(min_trials):
         raise StudyError(
-            f"{name} needs min_steps >= 0 and min_trials >= 1, "
-            f"got {min_steps} and {min_trials}"
+            f"{name} needs min_steps >= 0 and min_trials >= 1, whole numbers, got "
+            f"{min_steps!r} and {min_trials!r}"
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..history import History
+from ..number import is_count
 from ..trial import State, Trial
 from .base import Resume, Start
 from .rungs import at_rung, full_length, may_start
@@ -60,7 +61,7 @@ class Population:
     def __post_init__(self) -> None:
         if type(self.size) is not int or self.size < 2:
             raise StudyError(f"{self.name} needs population >= 2, got {self.size!r}")
-        if self.interval is not None and self.interval < 1:
+        if self.interval is not None and not is_count(self.interval):
             raise StudyError(f"{self.name} needs interval >= 1, got {self.interval!r}")
         if not 0 < self.share <= 0.5:
             raise StudyError(f"{self.name} needs 0 < share <= 0.5, got {self.share!r}")

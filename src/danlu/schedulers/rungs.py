@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from ..errors import StudyError
 from ..history import History
+from ..number import is_count
 from ..trial import State, Trial
 from .base import Resume, Start, Verdict
 
@@ -39,9 +40,10 @@ def check_rungs(name: str, min_steps: int, factor: int) -> None:
     Raises:
         StudyError: one of them is impossible.
     """
-    if min_steps < 1 or factor < 2:
+    if not is_count(min_steps) or not is_count(factor, 2):
         raise StudyError(
-            f"{name} needs min_steps >= 1 and factor >= 2, got {min_steps} and {factor}"
+            f"{name} needs min_steps >= 1 and factor >= 2, whole numbers, got "
+            f"{min_steps!r} and {factor!r}"
         )
 
 

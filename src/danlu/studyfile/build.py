@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..domain import Value, plain
 from ..errors import DanluError, StudyError, did_you_mean
-from ..history import Metric
+from ..metric import Metric
 from ..study import Study
+from ..value import Value, plain
 from .build_program import build_program
 from .document import Document, Key
 from .domains import domains

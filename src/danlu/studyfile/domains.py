@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..domain import Belief, Choice, Domain, Float, Int, Value, same
+from ..domain import Belief, Choice, Domain, Float, Int
 from ..errors import DanluError, SpaceError, did_you_mean
 from ..jsontext import dumps, loads
+from ..value import Value, same
 from .document import MOST_DIGITS, Document, Key
 
 _PRESET = "preset"

@@ -11,7 +11,8 @@ from danlu import Belief
 from danlu.constraint import parsed
 from danlu.domain import Choice, Float, Int
 from danlu.errors import SamplerError
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import GP, Random, Sampler
 from danlu.samplers.gp.axes import Axes
 from danlu.samplers.gp.model import MOST_PENDING, model_of
@@ -126,7 +127,9 @@ def test_no_space_is_too_strange(space: SearchSpace) -> None:
 
 
 def test_it_needs_at_least_one_trial_to_learn_from() -> None:
-    with pytest.raises(SamplerError, match="min_trials is at least 1, got 0"):
+    with pytest.raises(
+        SamplerError, match="GP needs min_trials >= 1, a whole number, got 0"
+    ):
         GP(min_trials=0)
 
 
@@ -288,3 +291,33 @@ def test_hundreds_of_waiting_trials_are_told_of_in_part() -> None:
 
     assert len(model.objective.points) == len(done) + MOST_PENDING
     assert asked(GP(), history) not in [own.params for own in waiting]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_infeasible_trials_teach_before_any_has_succeeded(seed: int) -> None:
+    """Seven of eight branches fail: random params need eight tries for each success."""
+    space = SearchSpace({"kind": Choice({k: {"x": Float(0, 1)} for k in "abcdefgh"})})
+
+    def loss(params: Params) -> float:
+        return (number(params, "x") - 0.3) ** 2 if params["kind"] == "c" else math.nan
+
+    known = study(GP(), space, loss, 25, seed)
+
+    _, losses = known.observed()
+    assert np.isnan(losses).sum() <= 12
+    assert lowest(known) < 0.01
+
+
+def test_what_failed_is_not_asked_for_again() -> None:
+    space = SearchSpace({"a": Choice(["x", "y"]), "n": Int(1, 4)})
+    known = History(space, Metric("loss"), [])
+    failed = []
+    for place in range(8):
+        params = asked(GP(), known)
+        trial = ended(place, params, loss=number(params, "n"))
+        if params["a"] == "x" and params["n"] == 1:
+            trial = replace(trial, state=State.FAILED)
+            failed.append(params)
+        known = replace(known, trials=[*known.trials, trial])
+
+    assert len(failed) <= 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from danlu.domain import Float
-from danlu.history import History, Metric
+from danlu.history import History
+from danlu.metric import Metric
 from danlu.samplers import GP
 from danlu.samplers.gp.axes import Axes
 from danlu.samplers.gp.evidence import Evidence

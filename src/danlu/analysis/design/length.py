@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...domain import Choice, Value
+from ...domain import Choice
 from ...sentence import listed
 from ...study import Study
+from ...value import Value
 from ..base import Finding, Level
 from ..names import AMOUNT, BATCH, LENGTH, SCHEDULE, TO_THE_END, fits
 from .dimensions import paths_of, varied_dimensions

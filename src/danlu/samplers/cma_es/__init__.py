@@ -36,7 +36,7 @@ from ...constraint import violations
 from ...errors import SamplerError, SpaceError
 from ...history import History, slacks_of
 from ...space import Array, SearchSpace
-from ...trial import Note, State, Trial
+from ...trial import Kind, Note, State, Trial
 from ..base import Sampler, Suggestion
 from . import categories, gaussian, margin, restarts, warm
 from .axes import Axes, Start, axes_of, believed
@@ -141,10 +141,12 @@ class _Replay:
 class _Member(NamedTuple):
     """One trial of a generation: its point (d,) and the note it was given.
 
-    `loss` is inf if it is infeasible; `slacks` are those of the constraints.
+    `loss` is inf if it is infeasible; `slacks` are those of the constraints. `left` is
+    how much earlier than others it was stopped: 0 if it was not.
     """
 
     loss: float
+    left: float
     slacks: Sequence[float | None]
     point: Array
     note: Note
@@ -225,7 +227,8 @@ def _generation(
 
 def _takes_part(trial: Trial, restart: int) -> bool:
     chosen_here = trial.sampler_note.get("restart", restart) == restart
-    return chosen_here and trial.state is not State.FAILED
+    says_something = trial.state is not State.FAILED and trial.kind is not Kind.CONFIRM
+    return chosen_here and says_something
 
 
 def _member(trial: Trial, history: History) -> _Member | None:
@@ -239,7 +242,8 @@ def _member(trial: Trial, history: History) -> _Member | None:
     except SpaceError:
         return None
     slacks = slacks_of(trial, history.metric, history.constraints)
-    return _Member(loss, slacks, point, trial.sampler_note)
+    left = 1 / (1 + trial.step) if trial.state is State.STOPPED else 0.0
+    return _Member(loss, left, slacks, point, trial.sampler_note)
 
 
 def _taught(replay: _Replay, run: _Run, members: Sequence[_Member]) -> _Run:
@@ -289,13 +293,17 @@ def _better(
 def _ranked(members: Sequence[_Member]) -> list[_Member]:
     """The feasible members by loss, then the others, by how much they break.
 
+    Losses of trials that were stopped are of short trainings, and not comparable: the
+    later one was stopped, the better it was.
+
     Deb (2000), "An efficient constraint handling method for genetic algorithms",
     section 3. CMA-ES looks at ranks alone, so it needs no penalty of a chosen size.
     """
     losses = np.array([member.loss for member in members])
     broken = violations(np.array([member.slacks for member in members], np.float64))
     unexplained = np.isinf(losses) & (broken == 0)
-    order = np.lexsort((losses, np.where(unexplained, np.inf, broken)))
+    left = np.array([member.left for member in members])
+    order = np.lexsort((losses, left, np.where(unexplained, np.inf, broken)))
     return [members[row] for row in order]
 
 

@@ -17,6 +17,7 @@ from ...belief import due, is_refuted, spread, without_beliefs
 from ...blas import on_one_thread
 from ...errors import SamplerError
 from ...history import History
+from ...number import is_count
 from ...sequence import point
 from ...space import Array
 from ..base import Sampler, Suggestion
@@ -35,7 +36,7 @@ class GP(Sampler):
     """Params where a Gaussian process expects the largest improvement.
 
     The first trials are the middle of the space and then quasi-random points, until
-    `min_trials` have a loss or break a constraint. Good for up to some hundreds of
+    `min_trials` have ended, infeasible ones among them. Good for up to some hundreds of
     trials that are costly; from 400 on the process sees a part of them. Beliefs count
     for a share of the trials, and no longer once the losses contradict them; earlier
     studies for every other trial.
@@ -47,14 +48,16 @@ class GP(Sampler):
     {'x': 0.5}
 
     Raises:
-        SamplerError: `min_trials` is below 1.
+        SamplerError: `min_trials` is not a whole number from 1.
     """
 
     min_trials: int = 4
 
     def __post_init__(self) -> None:
-        if self.min_trials < 1:
-            raise SamplerError(f"min_trials is at least 1, got {self.min_trials}")
+        if not is_count(self.min_trials):
+            raise SamplerError(
+                f"GP needs min_trials >= 1, a whole number, got {self.min_trials!r}"
+            )
 
     @on_one_thread
     def ask(self, history: History, rng: Generator) -> Suggestion:
@@ -65,14 +68,14 @@ class GP(Sampler):
         earlier = []
         if history.position % 2 == 0:  # so that one about something else costs half
             earlier = processes_of(axes, history.transferred())
-        says_something = np.isfinite(y) | (history.slacks() > 0).any(1)
-        if says_something.sum() < self.min_trials and not earlier:
+        if len(y) < self.min_trials and not earlier:
             return Suggestion(history.space.decode(_first(history)))
         model = model_of(axes, history, earlier)
         search = Search(axes, model.score, model.score_with_slopes)
         good = X[np.argsort(np.where(np.isnan(y), np.inf, y), kind="stable")]
         ranked = search.ranked(good[:GOOD_POINTS], rng)
-        chosen = _untried(axes, ranked, X, history.pending())
+        known = np.concatenate([X, history.failed()])
+        chosen = _untried(axes, ranked, known, history.pending())
         return Suggestion(history.space.decode(chosen))
 
 

@@ -37,7 +37,7 @@ BELIEF_TRIALS = 10.0  # after which a belief weighs as much as one e of improvem
 class Model:
     """The acquisition: log expected improvement, feasibility and belief together.
 
-    `best` is the lowest expected loss of all observed points. `belief` is what the log
+    `best` is the lowest expected loss of all known points. `belief` is what the log
     density of a belief counts, beta / n, so that trials come to outweigh a wrong one
     (Hvarfner et al., 2022, "piBO").
     """
