@@ -14,6 +14,7 @@ INSTANCES = range(3)  # of each generated family
 PARALLEL = 8
 # Decades between the optimum and what diverges: right below it, and far.
 MARGINS: Mapping[str, float] = {"edge": 0.2, "near": 0.5, "far": 1.0}
+SCARCE = 5 / 6  # of the space diverges
 # How far a belief's center lies from the optimum, as a share of the range.
 NEAR, FAR = 0.1, 0.5
 CONFIDENCE = 0.5  # the default of a belief
@@ -52,6 +53,14 @@ def comparisons(bench: Path | None = None) -> dict[str, Comparison]:
         "diverging": Comparison(
             [Setting("", diverging(*margin)) for margin in MARGINS.items()],
             LONG,
+            ("optuna_tpe", "optuna_tpe_1e6"),
+        ),
+        "scarce": Comparison(
+            [
+                Setting("", diverging(f"scarce {name}", margin, share=SCARCE))
+                for name, margin in MARGINS.items()
+            ],
+            SHORT,
             ("optuna_tpe", "optuna_tpe_1e6"),
         ),
         "conditional": Comparison(

@@ -5,6 +5,7 @@ python -m benchmarks.regret diverging conditional --sampler gp --sampler tpe \\
 
 parallel      eight trials at a time, asynchronous, beside one at a time
 diverging     a third of the space gives nan
+scarce        five sixths of it do
 conditional   an optimizer with its own hyperparameters, a depth with its widths
 digits        the same with real trainings of a small network
 beliefs       a good one and a wrong one beside none

@@ -83,14 +83,14 @@ def optimum(instance: int) -> dict[str, Any]:
     return {one["name"]: value_at(one, rng.uniform(0.2, 0.8)) for one in TRAINING}
 
 
-def diverging(name: str, margin: float) -> Task:
-    """As `smooth`, but a third of the space diverges: all that is hotter than a limit.
+def diverging(name: str, margin: float, *, share: float = DIVERGING) -> Task:
+    """As `smooth`, but a share of the space diverges: all that is hotter than a limit.
 
     The optimum lies `margin` decades below the limit (the edge of stability).
     """
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     heats = [heat(random_params(TRAINING, rng)) for _ in range(DRAWS)]
-    limit = float(np.quantile(heats, 1 - DIVERGING))
+    limit = float(np.quantile(heats, 1 - share))
     q = _bowl(_optimum_below(limit - margin, rng), _weights(rng))
     return _task(
         f"diverging:{name}",
