@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from danlu.training import build_optimizer
 from tests.training.callbacks.trials import Kept, trial_in
 
 lightning = pytest.importorskip("lightning")
@@ -113,6 +114,23 @@ def test_a_trial_that_was_paused_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     assert torch.equal(expected, got)
     assert dict(whole.sent) == dict(parts.sent)
     assert [1, 1, 2, 3, 3, 4] == parts.steps
+
+
+class Joint(Net):
+    """Moved by two optimizers as one, of which the first has not the first layer."""
+
+    def configure_optimizers(self) -> Any:
+        return build_optimizer(self, {"optimizer": "muon", "lr": 0.01})
+
+
+def test_a_trial_with_joined_optimizers_goes_on_as_well(tmp_path: Path) -> None:
+    whole, parts = Kept(), Kept()
+    _, expected, _ = fit(tmp_path / "whole", whole, model=Joint())
+
+    for budget in (2, None):
+        _, got, _ = fit(tmp_path / "parts", parts, model=Joint(), budget=budget)
+
+    assert torch.equal(expected, got)
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
