@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -241,3 +242,22 @@ def test_a_killed_program_never_leaves_a_damaged_checkpoint(tmp_path: Path) -> N
         letter = chr(97 + latest.step % 26)
         for name in ("model", "optimizer"):
             assert letter * 300_000 == (latest.path / name).read_text()
+
+
+def test_an_error_of_reading_is_raised_and_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be gone at the next look, as one of a network's file system."""
+    Checkpoints(tmp_path).save(40, text("whole"))
+    kept = Checkpoints(tmp_path)
+
+    def broken(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", broken)
+        for use in (kept.latest, lambda: kept.save(41, text("new"))):
+            with pytest.raises(OSError, match="Input/output error"):
+                use()
+
+    assert "whole" == read(kept.latest())

@@ -47,6 +47,8 @@ def test_no_study_takes_the_place_of_a_database(name: str) -> None:
         ("/data/tuning.db", "/data/tuning.trials"),
         ("sqlite:////data/tuning.db", "/data/tuning.trials"),
         ("/data/.danlu/danlu.db", "/data/.danlu"),
+        ("/data/exp.1", "/data/exp.1.trials"),
+        ("/data/exp.2", "/data/exp.2.trials"),
     ],
 )
 def test_trials_are_kept_beside_the_database(url: str, expected: str) -> None:

@@ -8,18 +8,22 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import danlu
-from danlu import Float, Kind, State
+from danlu import Float, Kind, State, settle
 from danlu.client import LiveTrial
 from danlu.errors import SamplerError, StudyHalted
-from danlu.executors import Inline
+from danlu.executors import Event, Executor, Exited, Inline, Launch, Outcome, Reported
 from danlu.project import Project
 from danlu.samplers import Fixed, Grid
 from danlu.schedulers import Median
+from danlu.storage.base import Claim
+from danlu.storage.sql import open_storage
+from danlu.trial import Report
 from tests.studies import bowl as study
 
 Train = Callable[[LiveTrial], object]
@@ -325,3 +329,67 @@ def test_an_unknown_sampler_is_named_before_anything_runs(project: Project) -> N
 def test_levels_for_unknown_names_are_refused(project: Project) -> None:
     with pytest.raises(SamplerError, match="'y'"):
         project.run(study(sampler=Grid({"y": 3})), Inline(_never))
+
+
+class Asleep(Executor):
+    """Reports of a trial that another loop has taken and begun again meanwhile."""
+
+    slots = 2
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __init__(self, database: str) -> None:
+        self._database, self._polls = database, 0
+        self.killed: list[int] = []
+
+    def start(self, launch: Launch) -> None:
+        pass
+
+    def poll(self, deliver: Callable[[Event], None], wait_s: float) -> None:
+        self._polls += 1
+        if self._polls == 1:
+            self._taken_by_another()
+            deliver(Exited(0, Outcome.DONE))  # which lets the loop see what is new
+        if self._polls > 2:
+            raise KeyboardInterrupt
+        deliver(Reported(1, (Report(self._polls, {"loss": 0.5}),)))
+
+    def _taken_by_another(self) -> None:
+        storage = open_storage(self._database)
+        claim = Claim("elsewhere|b|0|1|1|x", 60.0)
+        for held in storage.holdings(1):
+            assert storage.take(1, held, claim)
+            trial = storage.trial(1, held.number)
+            assert trial is not None
+            queued = settle.queued(trial, "it was asleep")
+            begun = replace(
+                queued, state=State.RUNNING, attempt=queued.attempt + 1, waiting=False
+            )
+            assert storage.move(1, trial, queued)
+            assert storage.move(1, queued, begun, claim=claim)
+
+    def stop(self, number: int) -> None:
+        pass
+
+    def kill(self, number: int) -> None:
+        self.killed.append(number)
+
+    def recover(self, launch: Launch) -> tuple[()]:
+        return ()
+
+
+def test_a_loop_that_was_asleep_does_not_report_for_who_took_its_trials(
+    project: Project, tmp_path: Path
+) -> None:
+    executor = Asleep(str(tmp_path / "tuning.db"))
+
+    with pytest.raises(KeyboardInterrupt):
+        project.run(study(trials=2), executor)
+
+    trial = project.history("bowl").trials[1]
+    assert 1 in executor.killed
+    assert (State.RUNNING, {}) == (trial.state, dict(trial.curves))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import psutil
+import pytest
+
 from danlu.owner import host, is_dead, retire, this_owner
 
 CODE = "from danlu.owner import this_owner; print(this_owner('x'), flush=True); input()"
@@ -39,10 +42,25 @@ def test_a_process_is_dead_once_it_has_ended() -> None:
 
 
 def test_a_later_process_with_the_same_number_is_another_one() -> None:
-    name, boot, process, _, part = this_owner("x").split("|")
+    name, boot, space, process, _, part = this_owner("x").split("|")
 
-    assert is_dead("|".join((name, boot, process, "1.00", part)))
-    assert is_dead("|".join((name, "another", process, "1.00", part)))
+    assert is_dead("|".join((name, boot, space, process, "1", part)))
+    assert is_dead("|".join((name, "another", space, process, "1", part)))
+
+
+def test_nothing_is_known_of_a_container_that_counts_its_own_processes() -> None:
+    name, boot, _, process, _, part = this_owner("x").split("|")
+
+    assert not is_dead("|".join((name, boot, "4026539999", process, "1", part)))
+
+
+def test_a_step_of_the_clock_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil counts the start of a process from the boot by the wall clock."""
+    owner = this_owner()
+    own = psutil.Process().create_time()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: own + 1.0)
+
+    assert not is_dead(owner)
 
 
 def test_nothing_is_known_of_other_machines_and_other_names() -> None:

@@ -531,3 +531,13 @@ def test_losses_of_short_trainings_of_an_earlier_study_are_not_mixed_with_long_o
 
     assert len(losses) >= 10
     assert losses.argsort().tolist() == points[:, 0].argsort().tolist()
+
+
+@pytest.mark.parametrize(("before", "now"), [(True, 1), (1, 1.0)])
+def test_a_fixed_value_keeps_its_type(
+    project: Project, before: object, now: object
+) -> None:
+    project.plan(study(fixed={"n": before}))
+
+    with pytest.raises(StudyError, match="exists with another fixed"):
+        project.plan(study(fixed={"n": now}))

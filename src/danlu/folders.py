@@ -9,6 +9,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
+DATABASES = (".db", ".sqlite", ".sqlite3", "")
 LAUNCH = "launch.json"  # in a study's folder: how its trials are started
 _MOST_BYTES = 200  # file systems take 255 for a name
 
@@ -28,7 +29,10 @@ def folder_beside(url: str) -> Path:
         return Path(".danlu").absolute()
     path = Path(url.removeprefix("sqlite:///")).absolute()
     own = path.parent.name == ".danlu"
-    return path.parent if own else path.with_suffix(".trials")
+    if own:
+        return path.parent
+    is_usual = path.suffix in DATABASES  # exp.1 and exp.2 have folders of their own
+    return path.with_name(f"{path.stem if is_usual else path.name}.trials")
 
 
 def is_in_memory(url: str) -> bool:

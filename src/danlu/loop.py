@@ -212,6 +212,10 @@ class Loop:
             self._on_exit(event)
 
     def _on_reports(self, event: Reported) -> None:
+        if self._is_lost(event.number):  # else its new holder's attempt became ours
+            self._say(f"trial {event.number} was ended from outside")
+            self._lose(event.number)
+            return
         for complaint in event.complaints:
             self._say(f"trial {event.number}: {complaint}")
         if event.reports:

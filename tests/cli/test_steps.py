@@ -124,3 +124,11 @@ def test_a_param_that_the_variables_lack_is_named(
 
     assert says in said.err
     assert set(danlu("trial", "show", 0, "--json").json["params"]) == set(names)
+
+
+def test_a_loop_ends_where_asking_fails(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY.replace("trials: 3", "trails: 3"))
+
+    told = looped(LOOP, tmp_path)
+
+    assert "did you mean" in told.stderr

@@ -138,7 +138,7 @@ def test_a_number_that_a_dead_process_reserved_is_given_back(tmp_path: Path) -> 
     with danlu.open(path) as project:
         study = searched(project)
         storage = open_storage(str(path))
-        dead = Claim("|".join((*_owner()[:3], "0", "")), None)
+        dead = Claim("|".join((*_owner()[:4], "0", "")), None)
         storage.reserve(1, Kind.CONFIRM, dead)
 
         queued = project.confirm(study, top=1, seeds=2)

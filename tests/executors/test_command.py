@@ -9,7 +9,7 @@ import pytest
 
 from danlu.errors import ExecutorError
 from danlu.executors.base import Launch
-from danlu.executors.command import check_program, filled
+from danlu.executors.command import arguments, check_program, filled
 from danlu.trial import Trial
 from danlu.value import Value
 
@@ -70,3 +70,7 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.sh").touch()
     with pytest.raises(ExecutorError, match=r"chmod \+x"):
         check_program("./train.sh", tmp_path)
+
+
+def test_nothing_is_null_to_hydra() -> None:
+    assert ["opt=null"] == arguments({"opt": None}, "args:hydra")

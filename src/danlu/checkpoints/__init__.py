@@ -160,8 +160,8 @@ class Checkpoints:
         """Removes what earlier programs began to save and never finished."""
         if self._swept:
             return
-        self._swept = True
         whole = {entry.name for entry in self._entries()}
+        self._swept = True
         for name in self._place.names():
             stem = name.removesuffix(".json")
             left_over = NAME.fullmatch(stem) and stem not in whole

@@ -23,6 +23,9 @@ from typing import Any
 NAME = re.compile(r"(\d{6,})-step-(\d+)")
 PARTIAL = "saving-"  # torch.save refuses names that begin with a dot
 _CHUNK_BYTES = 1 << 20
+# What says that a file is not there. Any other error may be gone at the next look, and
+# nothing is to be taken for damaged, or removed, because of it.
+NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class _Folder(Place):
             return []
 
     def read(self, name: str) -> bytes | None:
-        with suppress(OSError):
+        with suppress(*NOT_THERE):
             return (self._folder / name).read_bytes()
         return None
 
@@ -152,7 +155,7 @@ class _Folder(Place):
 
     def get(self, entry: Entry) -> Path | None:
         path = self._folder / entry.name
-        with suppress(OSError):
+        with suppress(*NOT_THERE):
             if _contents(path) == entry.files:
                 return path
         return None
@@ -205,7 +208,7 @@ class _Remote(Place):
         return [path.rstrip("/").rpartition("/")[2] for path in found]
 
     def read(self, name: str) -> bytes | None:
-        with suppress(OSError):
+        with suppress(*NOT_THERE):
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
         return None
 
@@ -230,7 +233,7 @@ class _Remote(Place):
     def get(self, entry: Entry) -> Path | None:
         copy = self._copies / entry.name
         _remove(copy)
-        with suppress(OSError):
+        with suppress(*NOT_THERE):
             for path in entry.files:
                 local = copy / path
                 local.parent.mkdir(parents=True, exist_ok=True)

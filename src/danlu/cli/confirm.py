@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -75,7 +76,8 @@ def _program(project: Project, study: Study, words: list[str] | None) -> Program
     path = launch_path(project, study.name)
     program = read_program(path)
     if words:
-        program = replace(program, command=tuple(words), function="", workdir=".")
+        here = str(Path.cwd())  # `danlu resume` may be called elsewhere
+        program = replace(program, command=tuple(words), function="", workdir=here)
         write_program(program, path)
     if not program.text:
         raise StudyError(

@@ -31,7 +31,8 @@ def exit_code(command: Callable[[], Any], *, debug: bool = False) -> int:
     """What `command` ended with; an error becomes a sentence on stderr."""
     try:
         code = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed: >&-
+            sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:

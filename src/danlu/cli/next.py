@@ -122,7 +122,8 @@ def run_planned(
 
     program = read_program(launch_path(project, study.name))
     if words:
-        program = replace(program, command=tuple(words), function="", workdir=".")
+        here = str(Path.cwd())  # `danlu resume` may be called elsewhere
+        program = replace(program, command=tuple(words), function="", workdir=here)
     if not program.text:
         raise StudyError(
             f"how study {study.name!r} is run is not known here: end with "

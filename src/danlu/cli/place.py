@@ -59,7 +59,7 @@ def database(given: str | None) -> Path:
     `given` is the folder that holds `.danlu`, the `.danlu` itself, or a database.
     """
     if given:
-        path = Path(given)
+        path = Path(given.removeprefix("sqlite:///"))
         if path.suffix in (".db", ".sqlite") or path.is_file():
             return path
         return (path if path.name == FOLDER else path / FOLDER) / DATABASE

@@ -42,6 +42,15 @@ def ask(target: str | None, shell: bool, place: str | None) -> int:
       danlu report-metric $DANLU_TRIAL loss=$loss && danlu tell $DANLU_TRIAL
     done
     """
+    try:
+        return _ask(target, place, shell=shell)
+    except Exception:
+        if shell:
+            click.echo("false")  # else the loop would go on without a trial
+        raise
+
+
+def _ask(target: str | None, place: str | None, *, shell: bool) -> int:
     is_file = target is not None and Path(target).is_file()
     with existing_or_new(place) if is_file else existing(place) as project:
         study = _planned(project, target) if is_file else project.study(target)

@@ -95,10 +95,11 @@ def rerun(number_: int, afresh: bool, study: str | None, place: str | None) -> N
 
     with existing(place) as project:
         found = project.study(study)
-        project.requeue(found, number_)
-        if afresh:
+        if afresh and _has_ended(project, found, number_):
+            # Before it is queued: a loop that waits for trials would begin it at once.
             for kept_at in places_of_trial(project.trial_folder(found, number_)):
                 remove_place(kept_at)
+        project.requeue(found, number_)
     now = f"danlu resume {quoted(found.name)}"
     say(f"trial {number_} is to be run again; `{now}` does it now")
 
@@ -181,3 +182,8 @@ def _moment(seconds: float | None) -> str:
     if seconds is None:
         return "now"
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _has_ended(project: Project, study: Study, number: int) -> bool:
+    trials = project.history(study).trials
+    return any(own.number == number and own.state.ended for own in trials)

@@ -66,7 +66,8 @@ def arguments(params: Mapping[str, Value], form: str = _ARGUMENTS) -> list[str]:
     ['lr=0.1', 'nesterov=true']
     """
     if form == _HYDRA:
-        return [f"{name}={text(value)}" for name, value in params.items()]
+        words = {k: "null" if v is None else text(v) for k, v in params.items()}
+        return [f"{name}={word}" for name, word in words.items()]
     pairs = [(f"--{name}", text(value)) for name, value in params.items()]
     return [word for pair in pairs for word in pair]
 
