@@ -12,7 +12,7 @@ from danlu import State
 from danlu.errors import StudyError
 from danlu.executors import Recording, Simulated
 from danlu.replay import replay, replayable
-from danlu.trial import Trial
+from danlu.trial import Curve, Trial
 from tests.studies import bowl
 
 STUDY = bowl(trials=9, max_steps=9)
@@ -86,3 +86,23 @@ def test_nothing_is_written(
     replay(STUDY, history, "asha")
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_what_a_person_called_infeasible_is_no_winner() -> None:
+    space = {"x": danlu.Float(0, 1)}
+    study = danlu.Study("s", "Which?", "loss", space, 3, max_steps=2)
+    trials = [
+        Trial(
+            number,
+            {"x": 0.1 * number},
+            State.INFEASIBLE if number == 2 else State.COMPLETED,
+            reason="too large for the phone" if number == 2 else "",
+            index=number,
+            budget=2,
+            curves={"loss": Curve.of({1: 0.9, 2: loss})},
+        )
+        for number, loss in enumerate((0.8, 0.85, 0.1))
+    ]
+    history = danlu.History(study.search_space, study.objective, trials)
+
+    assert 0 == replay(study, history, "full").best

@@ -6,6 +6,7 @@ executor that only simulates; nothing is trained and nothing is kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,6 +125,9 @@ def _recording(trial: Trial) -> Recording:
         if trial.state is State.INFEASIBLE and trial.reason.startswith(outcome.value):
             reason = trial.reason.removeprefix(f"{outcome.value}: ")
             return Recording(reports, seconds, outcome, reason)
+    is_finite = all(math.isfinite(v) for r in reports for v in r.metrics.values())
+    if trial.state is State.INFEASIBLE and is_finite:  # a person said so, or a limit
+        return Recording(reports, seconds, Outcome.OUT_OF_MEMORY, trial.reason)
     return Recording(reports, seconds)
 
 

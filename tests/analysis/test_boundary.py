@@ -194,3 +194,18 @@ def test_a_share_stays_below_one(name: str) -> None:
     dropout = Dimension(name, name, Float(0.0, 0.5))
 
     assert {"low": 0.0, "high": 0.75} == widened(dropout, True, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "upper", "expected"),
+    [
+        ("scale", Float(1000, 1010), True, {"low": 1000.0, "high": 1015.0}),
+        ("scale", Float(1000, 1010), False, {"low": 995.0, "high": 1010.0}),
+        ("beta2", Float(0.9, 0.999), True, {"low": 0.9, "high": 0.9995}),
+        ("x", Float(0.0, 1.0), True, {"low": 0.0, "high": 1.5}),
+    ],
+)
+def test_a_bound_moves_outward_by_half_of_the_range(
+    name: str, domain: Float, upper: bool, expected: dict[str, float]
+) -> None:
+    assert expected == pytest.approx(widened(Dimension(name, name, domain), upper, 0.5))

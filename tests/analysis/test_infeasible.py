@@ -9,8 +9,10 @@ import pytest
 
 from danlu.analysis.base import Level
 from danlu.analysis.infeasible import infeasible
-from danlu.domain import Choice, Domain, Float
+from danlu.analysis.splits import Side
+from danlu.domain import Choice, Domain, Float, Int
 from danlu.history import History
+from danlu.space import Dimension
 from danlu.trial import State
 from tests.analysis.drawn import bowl, drawn, unit
 
@@ -116,3 +118,17 @@ def test_a_study_without_any_value_is_a_warning_however_small() -> None:
     assert three.level is Level.WARNING
     assert "All 3 trials are infeasible" in three.message
     assert two.level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("domain", "cut", "expected"),
+    [
+        (Int(1, 4), 0.5, "x above 2"),
+        (Choice([32, 64, 128, 256], ordered=True), 0.5, "x above 64"),
+        (Float(0, 10), 0.8, "x above 8"),
+    ],
+)
+def test_what_is_above_a_threshold_does_not_hold_it(
+    domain: Domain, cut: float, expected: str
+) -> None:
+    assert expected == Side(0, Dimension("x", "x", domain), cut, upper=True).words

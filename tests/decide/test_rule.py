@@ -9,6 +9,7 @@ import pytest
 import danlu
 from danlu import Decision, Float, Kind, Metric, Ruling, State, Study, Trial
 from danlu.codec import decision_from_json, decision_to_json
+from danlu.decide.confirm import contenders
 from danlu.decide.decision import Baseline, NextStudy
 from danlu.decide.rule import Terms, certainty, decide
 from danlu.errors import StudyError
@@ -379,3 +380,64 @@ def test_decisions_outlive_the_process(tmp_path: object) -> None:
         decision = project.decide(confirmed(project))
     with danlu.open(f"{tmp_path}/tuning.db") as project:
         assert project.baseline() == decision
+
+
+def test_nothing_is_adopted_where_the_baseline_s_runs_failed() -> None:
+    failed = runs({0: 1.0}, 5, state=State.FAILED, curves={})
+
+    found = decided([*failed, *runs({1: 0.5}, 5)])
+
+    assert Ruling.MORE is found.ruling
+    assert "the baseline has no result on fresh seeds" in found.reason
+
+
+def test_a_baseline_that_diverged_is_not_called_missing() -> None:
+    lost = runs({0: 1.0}, 5, state=State.INFEASIBLE, curves={})
+
+    found = decided([*lost, *runs({1: 0.5}, 5)])
+
+    assert Ruling.ADOPT is found.ruling
+    assert "the baseline diverged or broke a limit on every seed" in found.reason
+
+
+def test_runs_that_failed_do_not_count_for_a_guard() -> None:
+    off = {"err": danlu.Curve.of({1: 9.0}), "size": danlu.Curve.of({1: 99.0})}
+    failed = trial(1, 7, 9.0, state=State.FAILED, curves=off)
+
+    found = decided(
+        [*runs({0: 1.0, 1: 0.5}, 5), failed], terms=Terms(guards=("size <= 2",))
+    )
+
+    assert (Ruling.ADOPT, 1.0) == (found.ruling, found.guards[0].value)
+
+
+def test_what_is_clearly_worse_is_rejected_on_few_seeds() -> None:
+    found = decided(runs({0: 0.5, 1: 1.5}, 3))
+
+    assert Ruling.REJECT is found.ruling
+
+
+def test_the_baseline_is_no_rival_of_itself() -> None:
+    searched = [
+        trial(x, 50, err, kind=Kind.SEARCH) for x, err in ((0.0, 0.1), (1.0, 0.5))
+    ]
+    history = danlu.History(STUDY.search_space, STUDY.objective, searched)
+
+    (chosen,) = contenders(STUDY, history, 1, BASELINE)
+
+    assert 1.0 == chosen.params["x"]
+
+
+def test_a_study_of_the_baseline_alone_is_rejected() -> None:
+    alone = [trial(0.0, 50, 0.1, kind=Kind.SEARCH), *runs({0: 0.1}, 5)]
+
+    found = decided(alone)
+
+    assert Ruling.REJECT is found.ruling
+    assert "no params but the baseline's have a result" in found.reason
+
+
+def test_seeds_that_are_equal_to_the_last_digit_are_told_shortly() -> None:
+    equal = [trial(x, seed, 0.25) for x in (0.0, 1.0) for seed in range(5)]
+
+    assert len(decided(equal).reason) < 200

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+import danlu
 from danlu.analysis.base import Finding, Level
+from danlu.analysis.overfitting import _change
 from danlu.domain import Choice, Domain, Float
 from danlu.history import History
 from danlu.propose.plans import Aim
@@ -283,3 +285,23 @@ def test_few_trials_are_not_exploited_and_the_best_is_to_be_confirmed_first() ->
     (look,) = propose(study, history, [])
     assert look.aim is Aim.TEST
     assert "danlu confirm" in look.reason
+
+
+@pytest.mark.parametrize("fixed", [{"weight_decay": 1e-4}, {"l2": 1e-4}, {"wd": 1e-4}])
+def test_what_is_fixed_is_not_added(fixed: dict[str, float]) -> None:
+    space = {"x": danlu.Float(0, 1)}
+    study = danlu.Study("s", "Which?", "val_loss", space, 10, fixed=fixed)
+
+    assert {} == _change(study)
+
+
+def test_a_change_that_does_not_fit_the_space_is_no_proposal() -> None:
+    space = {"x": danlu.Float(0, 1)}
+    study = danlu.Study("s", "Which?", "loss", space, 10, fixed={"y": 1.0})
+    added = {"space": {"y": {"add": {"low": 0.0, "high": 1.0}}}}
+    finding = danlu.Finding(
+        "overfitting", danlu.Level.WARNING, "It does.", evidence={"change": added}
+    )
+    history = danlu.History(study.search_space, study.objective)
+
+    assert () == propose(study, history, [finding])

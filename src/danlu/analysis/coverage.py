@@ -114,7 +114,8 @@ def coverage(study: Study, history: History) -> tuple[Finding, ...]:
         "unevenness": unevenness(dimensions, points),
     }
     enough = not own.is_large or (noise is not None and own.gain <= noise)
-    first = _enough(study, own, evidence) if enough else _few(study, own, evidence)
+    few = _few(study, own, evidence, len(trials))
+    first = _enough(study, own, evidence) if enough else few
     return (first, *_uneven(evidence, adaptive))
 
 
@@ -197,9 +198,10 @@ def _enough(study: Study, own: Doubling, evidence: dict[str, Any]) -> Finding:
     )
 
 
-def _few(study: Study, own: Doubling, evidence: dict[str, Any]) -> Finding:
-    total = max(2 * own.count, study.trials)
-    more = total - own.count
+def _few(study: Study, own: Doubling, evidence: dict[str, Any], ended: int) -> Finding:
+    """Twice as many trials; `ended` ones may be more than those with a value."""
+    total = max(ended + own.count, study.trials)
+    more = total - ended
     return Finding(
         "coverage",
         Level.WARNING,

@@ -144,7 +144,8 @@ def _limited(study: Study, sight: _Sight) -> Finding:
     if dimension.domain.log:  # type: ignore[union-attr]
         own["log"] = True
     space: dict[str, Any] = {path: own}
-    if not any(fits(other.name, WARMUP) for other in sight.dimensions):
+    names = [other.name for other in sight.dimensions]
+    if not any(fits(name, WARMUP) for name in (*names, *study.fixed)):
         space["warmup_share"] = {"add": {"low": 0.0, "high": WARMUP_SHARE}}
     bias = ""
     if is_adaptive(study.sampler, study.scientific):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -231,7 +231,8 @@ def _verdict(
         return _clear(study, seen, (first, second), evidence)
     closest = max(unclear, key=lambda place: leads[place])
     times = _times(leads[closest], luck[closest], dimensions)
-    return _cannot_tell(seen, names, times, evidence)
+    found = _cannot_tell(seen, names, times, evidence)
+    return _at_least(found, study.trials)
 
 
 def _clear(
@@ -268,6 +269,14 @@ def _cannot_tell(
         advice,
         {**evidence, "missing": more, **({} if equal else _more(total))},
     )
+
+
+def _at_least(found: Finding, planned: int) -> Finding:
+    """The finding, whose change asks for no fewer trials than are planned."""
+    change = found.evidence.get("change")
+    if change is None or change["trials"] >= planned:
+        return found
+    return replace(found, evidence={**found.evidence, **_more(planned)})
 
 
 def _more(total: int) -> dict[str, Any]:

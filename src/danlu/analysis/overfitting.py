@@ -118,7 +118,10 @@ def _none(looked: Looked, overfit: Flags) -> Finding:
 def _change(study: Study) -> dict[str, Any]:
     """Stronger regularizers of the space, or weight decay where there is none."""
     change = dict(_stronger(study))
-    return change or _ADDED
+    names = [own.name for own in study.search_space.dimensions]
+    if change or any(fits(name, DECAY) for name in (*names, *study.fixed)):
+        return change
+    return _ADDED
 
 
 def _stronger(study: Study) -> Iterator[tuple[str, dict[str, float]]]:

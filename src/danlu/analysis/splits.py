@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from ..domain import Choice
+from ..domain import Choice, Float
 from ..space import Array, Dimension
 from ..value import Value
 
@@ -25,6 +25,7 @@ CUTS = 8  # thresholds of a hyperparameter that the test looks at
 FINE_CUTS = 64  # thresholds among which the best is then placed more exactly
 MOST_DIMENSIONS = 10  # the pairs of these are looked at, those that split best alone
 SHUFFLES = 199
+STEP = 1e-9  # narrower than any stretch of a whole number
 MOST_SHUFFLED = 200  # trials: with more, Fisher's test is sharp enough, and cheaper
 SURE = 0.01  # a smaller p needs no second look
 
@@ -53,8 +54,14 @@ class Side:
 
     @property
     def value(self) -> Value:
-        """The value at the threshold, or the option."""
-        value = self.dimension.domain.decode(self.cut)
+        """The value at the threshold, the last outside of what is above; or the option.
+
+        A threshold between two steps is decoded as the upper one.
+        """
+        domain, cut = self.dimension.domain, self.cut
+        if self.upper and not isinstance(domain, Float):
+            cut = max(cut - STEP, 0.0)
+        value = domain.decode(cut)
         return float(f"{value:.3g}") if isinstance(value, float) else value
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..domain import LARGEST, Choice, Float, Int
@@ -44,21 +45,36 @@ def _logarithmic(domain: Float | Int, upper: bool, share: float) -> float:
     old = math.log10(domain.high if upper else domain.low)
     new = old + (decades if upper else -decades)
     bound = 10.0 ** min(max(new, -300), 308)
-    return _two_digits(bound) if isinstance(domain, Float) else round(bound)
+    if isinstance(domain, Int):
+        return float(round(bound))
+    short = _two_digits(bound)
+    is_outside = short > domain.high if upper else short < domain.low
+    return short if is_outside else bound
 
 
 def _linear(name: str, domain: Float | Int, upper: bool, share: float) -> float:
     """The new bound on a linear scale, never past 0 or, for a share, half way to 1."""
     reach = (domain.high - domain.low) * share
+    unit = 10.0 ** (math.floor(math.log10(reach)) - 1) if reach > 0 else 0.0
     if upper:
-        bound = domain.high + reach
+        bound = _outward(domain.high + reach, unit, math.ceil)
         if fits(name, AT_MOST_1) and domain.high <= 1:
             bound = min(bound, (1 + domain.high) / 2)
     else:
-        bound = domain.low - reach
+        bound = _outward(domain.low - reach, unit, math.floor)
         if domain.low >= 0:
             bound = max(bound, 0.0)
-    return _two_digits(bound) if isinstance(domain, Float) else bound
+    return bound
+
+
+def _outward(bound: float, unit: float, rounded: Callable[[float], int]) -> float:
+    """Two digits of the bound, or where these are too coarse, of the reach."""
+    if not unit > 0 or not abs(bound) < LARGEST:
+        return bound
+    short = _two_digits(bound)
+    if abs(short - bound) <= 5 * unit:  # half of the reach at most
+        return short
+    return float(f"{rounded(round(bound / unit, 6)) * unit:.12g}")
 
 
 def _whole(domain: Int, bound: float, upper: bool) -> int:

@@ -36,8 +36,12 @@ class Run:
     reason: str
 
 
-def contenders(study: Study, history: History, count: int) -> Sequence[Trial]:
+def contenders(
+    study: Study, history: History, count: int, baseline: Baseline | None = None
+) -> Sequence[Trial]:
     """The `count` best search trials of different params, best first.
+
+    None has those of the baseline, if there are others: it cannot beat itself.
 
     >>> import danlu
     >>> study = danlu.Study("s", "Which x?", "loss", {"x": danlu.Float(0, 1)}, 3)
@@ -48,13 +52,15 @@ def contenders(study: Study, history: History, count: int) -> Sequence[Trial]:
     >>> [trial.number for trial in contenders(study, history, 2)]
     [1, 0]
     """
+    own = None if baseline is None else identity(baseline.params)
     found: dict[object, Trial] = {}
     for trial in history.ranked():
-        if len(found) == count:
-            break
         if trial.kind is Kind.SEARCH:
-            found.setdefault(identity(trial.params), trial)
-    return list(found.values())
+            found.setdefault(identity({**study.fixed, **trial.params}), trial)
+        if len(found) > count:
+            break
+    others = [trial for key, trial in found.items() if key != own]
+    return others[:count] or list(found.values())[:count]
 
 
 def named(study: Study, history: History, numbers: Sequence[int]) -> Sequence[Trial]:
@@ -121,7 +127,7 @@ def enqueued(
     if seeds < 1 or chosen == 0 or (isinstance(chosen, int) and chosen < 0):
         raise StudyError(f"confirm takes numbers from 1, got {chosen!r} and {seeds!r}")
     if isinstance(chosen, int):
-        candidates = contenders(study, history, chosen)
+        candidates = contenders(study, history, chosen, baseline)
     else:
         candidates = named(study, history, chosen)
     if not candidates:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..constraint import Constraint
 from ..guard import limit_of
 from ..study import Study
-from ..trial import Trial
+from ..trial import State, Trial
 from .decision import Guard
 
 
@@ -32,11 +32,15 @@ def guard(
 
 
 def _mean(limit: Constraint, study: Study, trials: Sequence[Trial]) -> float | None:
-    """The mean of the guard's metric at the checkpoint that one would keep."""
+    """The mean of the guard's metric at the checkpoint that one would keep.
+
+    Over the runs that were trained to their end: neither failed nor diverged ones.
+    """
     metric = study.objective
     values = [
         limit.value(trial.curves, metric.step(trial.curves.get(metric.name)))
         for trial in trials
+        if trial.state is State.COMPLETED  # as in what is compared
     ]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

@@ -26,6 +26,7 @@ from .weigh import Group, Weight, groups_of, runs_of, weighed
 
 WRONG_ADOPTIONS = 0.05  # at most, of candidates that are no better, over all looks
 MOST_SEEDS = 20  # a gain that needs more is seldom worth its trainings
+MOST_DECIMALS = 12
 _OUTSIDE = 0.05  # of the probability, on each side of the interval of 90 %
 
 
@@ -100,8 +101,10 @@ def decide(
     waiting = _waiting(draft, history, baseline, stable)
     if waiting is not None:
         return waiting
-    if reference is not None and not reference.losses:  # it diverged on every seed
-        reference = None
+    if reference is not None and not reference.losses:
+        if not reference.infeasible:  # failed runs say nothing
+            return _more(draft, "the baseline has no result on fresh seeds", SEEDS)
+        reference = None  # it diverged on every seed
     weight = weighed(stable, reference)
     if weight is None:
         reason = "there are too few fresh seeds to know how much seeds differ"
@@ -156,7 +159,7 @@ class _Case:
         if gain.probability >= asked:
             reason = f"{says}: that is enough to adopt it"
             return replace(draft, ruling=Ruling.ADOPT, reason=reason)
-        if gain.seeds < SEEDS:
+        if gain.seeds < SEEDS and gain.high > cost:
             return _more(draft, f"{says}, not enough to tell", SEEDS - gain.seeds)
         needed = seeds_needed(
             gain.value - cost,
@@ -222,8 +225,13 @@ class _Case:
         return (
             f"{_named(draft)} has {draft.metric} {value(-known.quantile(0.5)):.4g} "
             f"(90 % interval {low:.4g} to {high:.4g}) on {len(self.weight.gains)} "
-            "fresh seeds, and there is no baseline to beat: it becomes the baseline"
+            f"fresh seeds, and {self._unbeaten()}: it becomes the baseline"
         )
+
+    def _unbeaten(self) -> str:
+        if self.draft.baseline is None:
+            return "there is no baseline to beat"
+        return "the baseline diverged or broke a limit on every seed"
 
 
 def caveats(study: Study, history: History, groups: Sequence[Group]) -> tuple[str, ...]:
@@ -306,6 +314,9 @@ def _waiting(
         )
     if not draft.candidates and history.best is None:
         return replace(draft, reason="no trial has a result that could be confirmed")
+    if not draft.candidates and not _others(history, baseline):
+        reason = "no params but the baseline's have a result"
+        return replace(draft, ruling=Ruling.REJECT, reason=reason)
     if not draft.candidates:
         return _more(draft, "nothing was run on fresh seeds yet", SEEDS)
     if baseline is not None and draft.baseline is None:
@@ -314,6 +325,14 @@ def _waiting(
         reason = "every candidate diverged or broke a limit on a fresh seed"
         return replace(draft, ruling=Ruling.REJECT, reason=reason)
     return None
+
+
+def _others(history: History, baseline: Baseline | None) -> bool:
+    """Whether a search trial with a result has other params than the baseline."""
+    own = None if baseline is None else identity(baseline.params)
+    searched = (t.params for t in history.ranked() if t.kind is Kind.SEARCH)
+    fixed = history.space.fixed
+    return any(identity({**fixed, **params}) != own for params in searched)
 
 
 def _look(rivals: Sequence[Group], earlier: Sequence[Decision]) -> int:
@@ -365,6 +384,8 @@ def _numbers(values: tuple[float, float, float]) -> list[str]:
     if not (width > 1e-4 * abs(values[0]) and math.isfinite(width)):
         return [f"{value:.4g}" for value in values]
     decimals = max(1 - math.floor(math.log10(width)), 0)
+    if decimals > MOST_DECIMALS:
+        return [f"{value:.4g}" for value in values]
     return [f"{value:.{decimals}f}" for value in values]
 
 

@@ -88,7 +88,8 @@ def best_params(history: History) -> Params | None:
     ]
     if (weight := weighed(groups, None)) is not None:
         return weight.best.params
-    return None if history.best is None else history.best.params
+    ranked = (trial.params for trial in history.ranked())
+    return next((params for params in ranked if params in history.space), None)
 
 
 def runs_of(group: Group, study: Study, history: History) -> Runs:

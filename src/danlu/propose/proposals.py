@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..analysis.base import Finding
@@ -15,6 +16,7 @@ from ..analysis.noise import LEAST_DF
 from ..analysis.repeats import trial_noise
 from ..decide.weigh import best_params
 from ..domain import Choice
+from ..errors import SpaceError
 from ..history import History
 from ..metric import Metric
 from ..sentence import listed
@@ -84,7 +86,9 @@ def propose(
     made = []
     for plan in plans(study, history, findings):
         gain = _gain(plan, history)
-        if gain is None or noise is None or gain >= noise:
+        if gain is not None and noise is not None and gain < noise:
+            continue
+        with suppress(SpaceError):  # a change that does not fit this space
             made.append(_proposal(plan, study, history, names))
     if made or history.best is None:
         return tuple(made)
