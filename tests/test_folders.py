@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import danlu
 from danlu.folders import folder_beside, folder_name
+from tests.studies import bowl as study
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60)
 
@@ -102,3 +103,29 @@ def test_a_forked_process_leaves_the_folder_of_the_first_alone(tmp_path: Path) -
 
     assert was_there == "True"
     assert not Path(folder).exists()
+
+
+def test_a_trial_does_not_go_on_from_one_of_a_database_that_was_removed(
+    tmp_path: Path,
+) -> None:
+    begun = []
+    for seed in (1, 2):
+        planned = study(trials=1, max_steps=2, seed=seed)
+        with danlu.open(tmp_path / "tuning.db") as project:
+            (trial,) = project.run(planned, goes_on).trials
+        begun.append(trial.curves["begun"].values[0])
+        for file in tmp_path.glob("tuning.db*"):
+            file.unlink()
+
+    assert [0, 0] == begun
+    kept = tmp_path / "tuning.trials" / "bowl" / "0.before-1" / "checkpoint" / "step"
+    assert "2" == kept.read_text()
+
+
+def goes_on(trial: danlu.client.LiveTrial) -> None:
+    saved = trial.checkpoint / "step"
+    first = int(saved.read_text()) if saved.exists() else 0
+    for step in range(first + 1, 4):
+        saved.write_text(str(step))
+        if not trial.report(step, loss=1.0, begun=first):
+            break

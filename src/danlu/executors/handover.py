@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ExecutorError
@@ -19,6 +21,7 @@ def prepare(launch: Launch) -> None:
     """
     folder = launch.folder
     try:
+        set_aside(launch)
         (folder / "checkpoint").mkdir(parents=True, exist_ok=True)
         for stale in ("stop", "exit.json", "process.json"):
             (folder / stale).unlink(missing_ok=True)
@@ -29,6 +32,23 @@ def prepare(launch: Launch) -> None:
             f"cannot write in the trial's folder {folder}: {error.strerror}; "
             "free the disk or choose another project folder"
         ) from error
+
+
+def set_aside(launch: Launch) -> None:
+    """Moves what another trial left in the folder away, so that none goes on from it.
+
+    Such as one of the same number, of a database that was removed.
+    """
+    folder, count = launch.folder, 1
+    told = folder / "params.json"
+    if launch.trial.parent is not None or not told.exists():
+        return  # a child's folder has its parent's checkpoint
+    with suppress(ValueError):
+        if json.loads(told.read_text("utf-8")) == dict(launch.trial.params):
+            return
+    while (away := folder.with_name(f"{folder.name}.before-{count}")).exists():
+        count += 1
+    folder.rename(away)
 
 
 def environment(launch: Launch) -> dict[str, str]:
