@@ -17,7 +17,6 @@ from .history import History
 from .ledger import Ledger
 from .level import leveled
 from .metric import Metric
-from .schedulers.rungs import rungs
 from .storage.base import Changes, Storage
 from .study import Study
 from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
@@ -249,6 +248,8 @@ def _earlier_history(study_id: int, study: Study, storage: Storage) -> History:
     is_cut = any(trial.state is State.STOPPED for trial in history.trials)
     if not is_cut or history.max_steps is None:
         return history
+    from .schedulers.rungs import rungs  # a study is read without schedulers
+
     return leveled(history, rungs(history.max_steps, min_steps=1, factor=LEVELS_APART))
 
 
