@@ -198,12 +198,11 @@ def domains(entries: Sequence[Entry]) -> dict[str, Domain]:
     """
     names = {entry["name"]: entry for entry in entries}
     for entry in entries:
-        condition = entry.get("cond") or {"parent": None, "in": []}
-        parent = names.get(condition["parent"], {"choices": []})
-        unknown = [
-            own for own in condition["in"] if own not in parent.get("choices", [])
-        ]
-        if unknown or (entry.get("cond") and not condition["in"]):
+        condition = entry.get("cond")
+        if condition is None:
+            continue
+        choices = names.get(condition["parent"], {}).get("choices", ())
+        if not condition["in"] or any(own not in choices for own in condition["in"]):
             raise ValueError(
                 f"{entry['name']} is active where {condition['parent']} is one of "
                 f"{condition['in']}: the parent has to be a cat with these choices"

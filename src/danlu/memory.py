@@ -21,6 +21,7 @@ from .storage.base import Changes, Storage
 from .study import Study
 from .trial import Curve, Kind, Report, State, Trial, add_reports, merge
 
+LEVELS_APART = 3  # trainings of an earlier study are compared at 1, 1/3, 1/9, ...
 FOLLOW_S = 1.0  # how old may be what need not be new: following others costs the most
 
 
@@ -206,9 +207,6 @@ class Memory:
         """What is known of a trial's curves, nothing if it is new."""
         known = self._trials.find(number)
         return {} if known is None else known.curves
-
-
-LEVELS_APART = 3  # trainings of an earlier study are compared at 1, 1/3, 1/9, ...
 
 
 @lru_cache(maxsize=1024)

@@ -127,6 +127,7 @@ def _recording(trial: Trial) -> Recording:
             return Recording(reports, seconds, outcome, reason)
     is_finite = all(math.isfinite(v) for r in reports for v in r.metrics.values())
     if trial.state is State.INFEASIBLE and is_finite:  # a person said so, or a limit
+        # Any outcome that makes it infeasible; the reason is its own.
         return Recording(reports, seconds, Outcome.OUT_OF_MEMORY, trial.reason)
     return Recording(reports, seconds)
 

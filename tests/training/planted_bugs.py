@@ -145,6 +145,18 @@ def healthy(**changes: Any) -> Probe:
     return replace(given, **changes)
 
 
+def counted_step(calls: list[int]) -> Any:
+    """A plain update as a program's own `step`, which notes each of its calls."""
+
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Any) -> None:
+        calls.append(1)
+        optimizer.zero_grad()
+        entropy(model, batch).backward()
+        optimizer.step()
+
+    return step
+
+
 def language(**changes: Any) -> Probe:
     train, val = words()
     given = healthy(

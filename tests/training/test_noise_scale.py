@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 
 from danlu.training import Probe
 from danlu.training.noise_scale import noise_scale
-from tests.training.planted_bugs import healthy
+from tests.training.planted_bugs import counted_step, healthy
 
 torch.set_num_threads(1)
 
@@ -69,16 +68,8 @@ def test_too_few_examples_for_two_batches_are_refused() -> None:
 
 
 def test_the_program_s_own_step_trains_it() -> None:
-    calls = []
+    calls: list[int] = []
 
-    def step(
-        model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Any
-    ) -> None:
-        calls.append(1)
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
-        optimizer.step()
-
-    noise_scale(healthy(step=step), rate=0.01, steps=7)
+    noise_scale(healthy(step=counted_step(calls)), rate=0.01, steps=7)
 
     assert 7 == len(calls)

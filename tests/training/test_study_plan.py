@@ -13,7 +13,7 @@ from danlu.training.rate_range import RateRange
 from danlu.training.steps import Steps
 from danlu.training.study_plan import study_plan
 from danlu.training.trial_runs import Stability, TrialRun, noise, stability
-from tests.training.planted_bugs import healthy, language
+from tests.training.planted_bugs import counted_step, healthy, language
 
 torch.set_num_threads(1)
 FOUND = RateRange("ok", "", 0.01, 0.1, 0.001, 0.04, ())
@@ -260,17 +260,8 @@ def test_seeds_that_diverge_have_no_noise() -> None:
 
 
 def test_noise_and_stability_are_those_of_the_program_s_own_step() -> None:
-    calls = []
-
-    def step(
-        model: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: Any
-    ) -> None:
-        calls.append(1)
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
-        optimizer.step()
-
-    probe = healthy(step=step)
+    calls: list[int] = []
+    probe = healthy(step=counted_step(calls))
 
     assert 2 == probe.noise(0.01, steps=20, seeds=2).seeds
     assert 40 == len(calls)

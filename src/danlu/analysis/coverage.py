@@ -114,8 +114,10 @@ def coverage(study: Study, history: History) -> tuple[Finding, ...]:
         "unevenness": unevenness(dimensions, points),
     }
     enough = not own.is_large or (noise is not None and own.gain <= noise)
-    few = _few(study, own, evidence, len(trials))
-    first = _enough(study, own, evidence) if enough else few
+    if enough:
+        first = _enough(study, own, evidence)
+    else:
+        first = _few(study, own, evidence, len(trials))
     return (first, *_uneven(evidence, adaptive))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -231,8 +231,7 @@ def _verdict(
         return _clear(study, seen, (first, second), evidence)
     closest = max(unclear, key=lambda place: leads[place])
     times = _times(leads[closest], luck[closest], dimensions)
-    found = _cannot_tell(seen, names, times, evidence)
-    return _at_least(found, study.trials)
+    return _cannot_tell(study, seen, names, times, evidence)
 
 
 def _clear(
@@ -252,11 +251,15 @@ def _clear(
 
 
 def _cannot_tell(
-    seen: Isolation, names: Sequence[str], times: float, evidence: dict[str, Any]
+    study: Study,
+    seen: Isolation,
+    names: Sequence[str],
+    times: float,
+    evidence: dict[str, Any],
 ) -> Finding:
     effort = max(math.ceil(times * seen.effort), seen.effort + LEAST_TRIALS)
     more = sum(max(0, effort - row.trials) for row in seen.rows)
-    total = sum(row.trials for row in seen.rows) + more
+    total = max(sum(row.trials for row in seen.rows) + more, study.trials)
     equal = times >= MOST_TIMES
     advice = f"About {more} more trials would tell, {effort} for each."
     if equal:
@@ -269,14 +272,6 @@ def _cannot_tell(
         advice,
         {**evidence, "missing": more, **({} if equal else _more(total))},
     )
-
-
-def _at_least(found: Finding, planned: int) -> Finding:
-    """The finding, whose change asks for no fewer trials than are planned."""
-    change = found.evidence.get("change")
-    if change is None or change["trials"] >= planned:
-        return found
-    return replace(found, evidence={**found.evidence, **_more(planned)})
 
 
 def _more(total: int) -> dict[str, Any]:

@@ -54,9 +54,10 @@ class Side:
 
     @property
     def value(self) -> Value:
-        """The value at the threshold, the last outside of what is above; or the option.
+        """The value at the threshold, or the option.
 
-        A threshold between two steps is decoded as the upper one.
+        Of what is above it, the last value that is not: a threshold between two whole
+        numbers would be decoded as the upper one.
         """
         domain, cut = self.dimension.domain, self.cut
         if self.upper and not isinstance(domain, Float):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -72,12 +70,12 @@ def confirm(
 def _program(project: Project, study: Study, words: list[str] | None) -> Program:
     """How the runs are started; found first, so that no run is queued in vain."""
     from ..studyfile import read_program, write_program
+    from .programs import started_by
 
     path = launch_path(project, study.name)
     program = read_program(path)
     if words:
-        here = str(Path.cwd())  # `danlu resume` may be called elsewhere
-        program = replace(program, command=tuple(words), function="", workdir=here)
+        program = started_by(words, program)
         write_program(program, path)
     if not program.text:
         raise StudyError(

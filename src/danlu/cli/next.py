@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,13 +116,12 @@ def run_planned(
     With `taking_over`, trials of `study` that are in the new space count as its own.
     """
     from ..studyfile import read_program, write_program
-    from .programs import executor_of
+    from .programs import executor_of, started_by
     from .run import run_to_end
 
     program = read_program(launch_path(project, study.name))
     if words:
-        here = str(Path.cwd())  # `danlu resume` may be called elsewhere
-        program = replace(program, command=tuple(words), function="", workdir=here)
+        program = started_by(words, program)
     if not program.text:
         raise StudyError(
             f"how study {study.name!r} is run is not known here: end with "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DanluError, StudyError
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from ..value import Value
 
 SLURM_TIME_MIN = 60  # how long a Slurm job may take, unless it is stated
+
+
+def started_by(words: Sequence[str], program: Program) -> Program:
+    """The program that `words` start from this folder, with all else as in `program`.
+
+    The folder is kept in full: `danlu resume` may be called from another one.
+    """
+    here = str(Path.cwd())
+    return replace(program, command=tuple(words), function="", workdir=here)
 
 
 def executor_of(program: Program) -> Executor:

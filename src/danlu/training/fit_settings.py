@@ -61,7 +61,7 @@ _OTHER_NAMES = {  # what the same is called elsewhere
     "grad_clip": "clip_norm",
     "max_grad_norm": "clip_norm",
 }
-_FROM_ZERO = (  # whole numbers; 0 leaves the trick out
+_COUNTS = (  # whole numbers; 0 leaves the trick out
     "warmup_steps",
     "shift",
     "erase",
@@ -76,8 +76,8 @@ _SHARES = (
     "drop_path",
     "momentum_low",
 )
-_FROM_ZERO_ON = ("ema_half_life", "mixup_alpha", "noise", "weight_decay_norm", "lr")
-_ABOVE_ZERO = ("decay_power", "layer_lr_factor", "clip_norm", "clip_value")
+_NOT_NEGATIVE = ("ema_half_life", "mixup_alpha", "noise", "weight_decay_norm", "lr")
+_POSITIVE = ("decay_power", "layer_lr_factor", "clip_norm", "clip_value")
 _ALIKE = 0.85  # of two names, as difflib measures it: one or two letters differ
 
 
@@ -133,7 +133,7 @@ class FitSettings:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulation"):
             _check_whole(name, getattr(self, name), least=1)
-        for name in _FROM_ZERO:
+        for name in _COUNTS:
             _check_whole(name, getattr(self, name), least=0)
         if 0 < self.patience < FEWEST:
             raise ValueError(
@@ -142,8 +142,10 @@ class FitSettings:
             )
         for name in _SHARES:
             _check_share(name, getattr(self, name))
-        for name in (*_FROM_ZERO_ON, *_ABOVE_ZERO):
-            _check_size(name, getattr(self, name), above=name in _ABOVE_ZERO)
+        for name in _NOT_NEGATIVE:
+            _check_not_negative(name, getattr(self, name))
+        for name in _POSITIVE:
+            _check_positive(name, getattr(self, name))
         if self.warmup_steps and self.warmup_fraction is not None:
             raise ValueError("params have both warmup_steps and warmup_fraction")
         if not 0 < self.data_share <= 1:
@@ -362,10 +364,14 @@ def _check_share(name: str, value: float | None) -> None:
         raise ValueError(f"{name} is a share from 0 to below 1, got {name}={value}")
 
 
-def _check_size(name: str, value: float | None, *, above: bool) -> None:
-    if value is not None and not (value > 0 or (value == 0 and not above)):
-        least = "above 0" if above else "of at least 0"
-        raise ValueError(f"{name} is a number {least}, got {name}={value}")
+def _check_not_negative(name: str, value: float | None) -> None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"{name} is a number of at least 0, got {name}={value}")
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"{name} is a number above 0, got {name}={value}")
 
 
 def _check_choice(name: str, value: Any, known: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from .finding import Finding
 from .gradient_findings import CHECK, Kind, LayerGradients, judged_gradients
+from .groups import embedded
 from .norms import GradientNorms
 from .unwrapping import plain_name, unwrapped
 
@@ -149,11 +150,7 @@ class _Watched:
 
 def _watched(model: nn.Module) -> list[_Watched]:
     """The trained parameters, in the model's order."""
-    tables = {
-        id(inner.weight)
-        for inner in model.modules()
-        if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
-    }
+    tables = embedded(model)
     return [
         _Watched(plain_name(name), parameter, _kind(parameter, tables))
         for name, parameter in model.named_parameters()

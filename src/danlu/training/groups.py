@@ -95,6 +95,21 @@ def uncovered(model: nn.Module, groups: Sequence[dict[str, Any]]) -> list[str]:
     return [name for name, own in _trained(model) if id(own) not in held]
 
 
+def embedded(model: nn.Module) -> set[int]:
+    """The ids of the weights of embeddings, also where another layer shares them.
+
+    >>> from torch import nn
+    >>> table = nn.Embedding(4, 2)
+    >>> embedded(nn.Sequential(table, nn.Linear(2, 4))) == {id(table.weight)}
+    True
+    """
+    return {
+        id(inner.weight)
+        for inner in model.modules()
+        if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
+    }
+
+
 def _listed(params: nn.Parameter | Sequence[nn.Parameter]) -> Sequence[nn.Parameter]:
     return [params] if isinstance(params, Tensor) else params
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from .groups import embedded
+
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
@@ -81,15 +83,11 @@ def zero_residual(*last_layers: nn.Module) -> None:
 
 
 def _initialize(model: nn.Module, fill: Callable[[nn.Module], object]) -> int:
-    embedded = {
-        id(inner.weight)
-        for inner in model.modules()
-        if isinstance(inner, nn.Embedding | nn.EmbeddingBag)
-    }
+    tables = embedded(model)
     layers = [
         inner
         for inner in model.modules()
-        if isinstance(inner, LAYERS) and id(inner.weight) not in embedded
+        if isinstance(inner, LAYERS) and id(inner.weight) not in tables
     ]
     for layer in layers:
         _check_own(layer)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from .groups import decay_groups
+from .groups import decay_groups, embedded
 from .joined import Joined
 from .schedules.base import at_least_zero
 from .sgdw import SGDW
@@ -216,13 +216,15 @@ def _hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     That is the one that was made last, also if it is frozen, unless the outputs share
     an embedding's.
     """
-    embedded, elsewhere = set[int](), set[int]()
-    for inner in model.modules():
-        is_embedding = isinstance(inner, nn.Embedding | nn.EmbeddingBag)
-        own = (id(parameter) for parameter in inner.parameters(recurse=False))
-        (embedded if is_embedding else elsewhere).update(own)
+    tables = embedded(model)
+    elsewhere = {
+        id(parameter)
+        for inner in model.modules()
+        if not isinstance(inner, nn.Embedding | nn.EmbeddingBag)
+        for parameter in inner.parameters(recurse=False)
+    }
     every = (p for p in model.parameters() if p.ndim == 2)
-    matrices = [parameter for parameter in every if id(parameter) not in embedded]
-    is_tied = bool(embedded & elsewhere)
+    matrices = [parameter for parameter in every if id(parameter) not in tables]
+    is_tied = bool(tables & elsewhere)
     inside = matrices if is_tied else matrices[:-1]
     return [parameter for parameter in inside if parameter.requires_grad]

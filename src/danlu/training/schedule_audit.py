@@ -238,6 +238,7 @@ def _of_length(
     top = values.index(peak)
     found = []
     length = getattr(schedule, "steps", steps)
+    # A momentum or a decay may well be 0.
     still = _updates_at_zero(values) if of == "lr" else 0
     if still > 1:
         found.append(_at_zero(of, still, steps))

@@ -141,12 +141,12 @@ class _Replay:
 class _Member(NamedTuple):
     """One trial of a generation: its point (d,) and the note it was given.
 
-    `loss` is inf if it is infeasible; `slacks` are those of the constraints. `left` is
-    how much earlier than others it was stopped: 0 if it was not.
+    `loss` is inf if it is infeasible; `slacks` are those of the constraints.
+    `reached` is the step at which it was stopped, inf if it was not.
     """
 
     loss: float
-    left: float
+    reached: float
     slacks: Sequence[float | None]
     point: Array
     note: Note
@@ -242,8 +242,8 @@ def _member(trial: Trial, history: History) -> _Member | None:
     except SpaceError:
         return None
     slacks = slacks_of(trial, history.metric, history.constraints)
-    left = 1 / (1 + trial.step) if trial.state is State.STOPPED else 0.0
-    return _Member(loss, left, slacks, point, trial.sampler_note)
+    reached = trial.step if trial.state is State.STOPPED else math.inf
+    return _Member(loss, reached, slacks, point, trial.sampler_note)
 
 
 def _taught(replay: _Replay, run: _Run, members: Sequence[_Member]) -> _Run:
@@ -302,8 +302,8 @@ def _ranked(members: Sequence[_Member]) -> list[_Member]:
     losses = np.array([member.loss for member in members])
     broken = violations(np.array([member.slacks for member in members], np.float64))
     unexplained = np.isinf(losses) & (broken == 0)
-    left = np.array([member.left for member in members])
-    order = np.lexsort((losses, left, np.where(unexplained, np.inf, broken)))
+    reached = np.array([member.reached for member in members])
+    order = np.lexsort((losses, -reached, np.where(unexplained, np.inf, broken)))
     return [members[row] for row in order]
 
 
